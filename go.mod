@@ -1,0 +1,3 @@
+module github.com/quaymaster/quaymaster
+
+go 1.26.0
