@@ -32,7 +32,7 @@ var (
 // out, so it may be kept and read from any goroutine.
 type Conn struct {
 	ID       string               // unique and time-ordered, see NewID
-	Protocol string               // "sftp", "scp", "ftp", "ftps", "http", "https"
+	Protocol string               // "ssh", "sftp", "scp", "ftp", "ftps", "http", "https"
 	Client   string               // client software as it announced itself; untrusted
 	Local    net.Addr             // nil when there is no socket (stdin and stdout)
 	Remote   net.Addr             // nil when there is no socket

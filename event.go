@@ -32,15 +32,6 @@ const (
 	KindDenied     Kind = "denied"  // any other operation that policy refused
 )
 
-// Verdict says how an upload ended. Only a complete upload is published.
-type Verdict string
-
-const (
-	Complete Verdict = "complete" // the client proved that it sent everything
-	Aborted  Verdict = "aborted"  // the client, the connection or the disk gave up
-	Unknown  Verdict = "unknown"  // the protocol can't tell a finished upload from a broken one
-)
-
 // Event is one thing that happened, or was refused, in one flat record.
 type Event struct {
 	ID      string // unique and time-ordered, see NewID

@@ -1,0 +1,239 @@
+package sshd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/quaymaster/quaymaster"
+	"github.com/quaymaster/quaymaster/internal/serve"
+)
+
+// Bounds of the environment that a client may send for one channel.
+const (
+	maxEnv     = 32
+	maxEnvSize = 1024
+)
+
+// serveChannels runs until the connection ends.
+func (c *conn) serveChannels(ctx context.Context, chans <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
+	go c.globalRequests(requests) // ends when the mux does
+	for nc := range chans {
+		c.touch()
+		if reason, text := c.refuse(nc); text != "" {
+			if err := nc.Reject(reason, text); err != nil {
+				c.log.Debug("reject channel", "error", err)
+			}
+			continue
+		}
+		ch, reqs, err := nc.Accept()
+		if err != nil {
+			c.log.Debug("accept channel", "error", err)
+			continue
+		}
+		c.open.Add(1)
+		c.channels.Go(func() {
+			defer c.open.Add(-1)
+			if err := serve.Fence(c.log, func() { c.serveChannel(ctx, ch, reqs) }); err != nil {
+				c.nc.End(err)
+			}
+		})
+	}
+}
+
+// refuse returns why a channel is not opened, or an empty text.
+func (c *conn) refuse(nc ssh.NewChannel) (ssh.RejectionReason, string) {
+	switch {
+	case nc.ChannelType() == "direct-tcpip" || nc.ChannelType() == "direct-streamlocal@openssh.com":
+		return ssh.Prohibited, "forwarding is not available"
+	case nc.ChannelType() != "session":
+		return ssh.UnknownChannelType, "unknown channel type"
+	case c.noMore.Load():
+		return ssh.Prohibited, "no more sessions were promised"
+	case c.open.Load() >= int64(cmp.Or(c.srv.MaxChannels, defaultMaxChannels)):
+		return ssh.ResourceShortage, "too many channels"
+	}
+	return 0, ""
+}
+
+// globalRequests answers requests about the connection: all with a failure,
+// which keepalives take as a sign of life.
+func (c *conn) globalRequests(requests <-chan *ssh.Request) {
+	for r := range requests {
+		known := r.Type == "no-more-sessions@openssh.com"
+		if known {
+			c.noMore.Store(true)
+		}
+		if err := r.Reply(known, nil); err != nil {
+			return
+		}
+	}
+}
+
+// channel is one session channel on its way to a handler.
+type channel struct {
+	conn    *conn
+	ch      ssh.Channel
+	env     map[string]string
+	started bool
+	done    chan struct{} // closed when the handler has returned
+	err     error         // how; set before done is closed
+}
+
+// serveChannel answers the requests of one channel. The first subsystem or
+// exec starts the handler; when that ends, so does the channel.
+func (c *conn) serveChannel(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	chn := &channel{conn: c, ch: ch, env: make(map[string]string), done: make(chan struct{})}
+	defer func() {
+		cancel(quaymaster.ErrConnLost)
+		if chn.started {
+			<-chn.done
+		}
+		ch.Close() // fails only when the connection is gone already
+	}()
+	for {
+		select {
+		case r, ok := <-requests:
+			if !ok { // the client closed the channel, or is gone
+				return
+			}
+			c.touch()
+			chn.answer(ctx, r)
+		case <-chn.done:
+			chn.exit()
+			return
+		}
+	}
+}
+
+// answer handles one request. Replies come before the data of the handler.
+func (h *channel) answer(ctx context.Context, r *ssh.Request) {
+	var handler Handler
+	var s *Session
+	ok := false
+	switch r.Type {
+	case "env":
+		ok = h.setEnv(r.Payload)
+	case "subsystem", "exec":
+		handler, s, ok = h.find(ctx, r)
+	}
+	if err := r.Reply(ok, nil); err != nil {
+		return
+	}
+	if ok && handler != nil {
+		h.start(ctx, handler, s)
+	}
+}
+
+// setEnv keeps the variables that concern language and date only.
+func (h *channel) setEnv(payload []byte) bool {
+	var v struct{ Name, Value string }
+	if ssh.Unmarshal(payload, &v) != nil || len(h.env) >= maxEnv || len(v.Name)+len(v.Value) > maxEnvSize {
+		return false
+	}
+	if v.Name != "LANG" && v.Name != "TZ" && !strings.HasPrefix(v.Name, "LC_") {
+		return false
+	}
+	h.env[v.Name] = v.Value
+	return true
+}
+
+// find looks up what the client asks for, or must take.
+func (h *channel) find(ctx context.Context, r *ssh.Request) (Handler, *Session, bool) {
+	var v struct{ Text string }
+	if h.started || ssh.Unmarshal(r.Payload, &v) != nil {
+		return nil, nil, false
+	}
+	c := h.conn
+	subsystem, line := r.Type == "subsystem", v.Text
+	if forced := c.session.Identity.ForceCommand; forced != "" {
+		line = forced
+		if subsystem = firstWord(forced) == "internal-sftp"; subsystem {
+			line = "sftp"
+		}
+	}
+	var handler Handler
+	if subsystem {
+		handler = c.srv.Subsystems[line]
+	} else {
+		handler = c.srv.Commands[firstWord(line)]
+	}
+	e := &quaymaster.Event{Kind: quaymaster.KindChannel, User: c.user(), Target: line}
+	if handler == nil {
+		e.Err = fmt.Errorf("%s not available", r.Type)
+	}
+	c.emit(ctx, e)
+	if handler == nil {
+		return nil, nil, false
+	}
+	info := *c.info
+	info.Protocol = firstWord(line)
+	return handler, &Session{
+		rw: &activeChannel{h.ch, c}, stderr: h.ch.Stderr(), conn: &info, session: c.session,
+		command: line, subsystem: subsystem, env: h.env, log: c.log.With("channel", line), running: &c.running,
+	}, true
+}
+
+func firstWord(line string) string {
+	word, _, _ := strings.Cut(strings.TrimLeft(line, " \t"), " ")
+	return word
+}
+
+func (h *channel) start(ctx context.Context, handler Handler, s *Session) {
+	h.started = true
+	h.conn.running.Add(1)
+	h.conn.channels.Go(func() {
+		defer close(h.done)
+		defer s.Idle()
+		err := serve.Fence(s.log, func() { h.err = handler.ServeSSH(ctx, s) })
+		if err != nil {
+			h.err = err
+		}
+	})
+}
+
+// exit reports how the handler ended. The order matters to clients: status,
+// end of data, close (RFC 4254 sections 5.3 and 6.10).
+func (h *channel) exit() {
+	code := 0
+	var exit *ExitError
+	switch {
+	case errors.As(h.err, &exit):
+		code = min(max(exit.Code, 1), 255)
+	case h.err != nil:
+		code = 1
+	}
+	if h.err != nil {
+		h.conn.log.Info("channel ended", "code", code, "error", h.err)
+	}
+	status := ssh.Marshal(struct{ Code uint32 }{uint32(code)})
+	if _, err := h.ch.SendRequest("exit-status", false, status); err != nil && !isEOF(err) {
+		h.conn.log.Debug("exit status", "error", err)
+	}
+	if err := h.ch.CloseWrite(); err != nil && !isEOF(err) {
+		h.conn.log.Debug("end of data", "error", err)
+	}
+}
+
+// activeChannel notes the activity of a channel.
+type activeChannel struct {
+	ssh.Channel
+	c *conn
+}
+
+func (a *activeChannel) Read(p []byte) (int, error) {
+	n, err := a.Channel.Read(p)
+	a.c.touch()
+	return n, err
+}
+
+func (a *activeChannel) Write(p []byte) (int, error) {
+	n, err := a.Channel.Write(p)
+	a.c.touch()
+	return n, err
+}

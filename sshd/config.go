@@ -1,0 +1,92 @@
+package sshd
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Defaults of the fields of Server.
+const (
+	defaultHandshakeTimeout = time.Minute
+	defaultIdleTimeout      = 15 * time.Minute
+	defaultKeepAlive        = 30 * time.Second
+	defaultMaxAuthTries     = 6
+	defaultMaxKeyQueries    = 20
+	defaultMaxChannels      = 10
+	defaultVersion          = "Quaymaster"
+)
+
+// rekeyAfter is the traffic after which new keys are exchanged, RFC 4253
+// section 9.
+const rekeyAfter = 1 << 30
+
+var (
+	errNoAuth     = errors.New("sshd: Server.Auth is not set")
+	errNoHostKeys = errors.New("sshd: Server.HostKeys is empty")
+	errRSASigner  = errors.New("sshd: an RSA host key must be able to sign with SHA-2")
+	errVersion    = errors.New("sshd: Server.Version must be 1 to 200 printable ASCII characters without blank or \"-\"")
+)
+
+// orDefault applies the rule of all timeouts: zero means the default, negative
+// means none, which is 0 here.
+func orDefault(d, byDefault time.Duration) time.Duration {
+	if d == 0 {
+		return byDefault
+	}
+	return max(d, 0)
+}
+
+func (s *Server) logger() *slog.Logger {
+	if s.Logger == nil {
+		return slog.Default()
+	}
+	return s.Logger
+}
+
+// config checks the fields and makes what all connections share.
+func (s *Server) config() (*ssh.ServerConfig, error) {
+	if s.Auth == nil {
+		return nil, errNoAuth
+	}
+	if len(s.HostKeys) == 0 {
+		return nil, errNoHostKeys
+	}
+	version := cmp.Or(s.Version, defaultVersion)
+	bad := func(r rune) bool { return r <= ' ' || r > '~' || r == '-' }
+	if len(version) > 200 || strings.ContainsFunc(version, bad) {
+		return nil, errVersion
+	}
+	algorithms := s.Algorithms.orDefault()
+	cfg := &ssh.ServerConfig{
+		Config: ssh.Config{
+			KeyExchanges:   algorithms.KeyExchanges,
+			Ciphers:        algorithms.Ciphers,
+			MACs:           algorithms.MACs,
+			RekeyThreshold: rekeyAfter,
+		},
+		PublicKeyAuthAlgorithms: algorithms.PublicKeys,
+		// Offered keys and failed attempts have limits of their own; this is
+		// the sum, for methods that reach neither.
+		MaxAuthTries:  cmp.Or(s.MaxAuthTries, defaultMaxAuthTries) + cmp.Or(s.MaxKeyQueries, defaultMaxKeyQueries),
+		ServerVersion: "SSH-2.0-" + version,
+	}
+	if banner := s.Banner; banner != "" {
+		// RFC 4252 section 5.4 wants CR LF.
+		banner = strings.ReplaceAll(strings.ReplaceAll(banner, "\r\n", "\n"), "\n", "\r\n")
+		cfg.BannerCallback = func(ssh.ConnMetadata) string { return banner }
+	}
+	for i, key := range s.HostKeys {
+		signer, err := hostKeySigner(key)
+		if err != nil {
+			return nil, fmt.Errorf("host key %d: %w", i, err)
+		}
+		cfg.AddHostKey(signer)
+	}
+	return cfg, nil
+}

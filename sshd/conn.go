@@ -1,0 +1,165 @@
+package sshd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/quaymaster/quaymaster"
+	"github.com/quaymaster/quaymaster/auth"
+	"github.com/quaymaster/quaymaster/internal/serve"
+	"github.com/quaymaster/quaymaster/internal/session"
+)
+
+// conn is one SSH connection, from accept to its end.
+type conn struct {
+	srv   *Server
+	sock  *watchedConn
+	nc    *serve.Conn
+	info  *quaymaster.Conn // replaced once, when the client's version is known
+	log   *slog.Logger
+	login login
+
+	ssh     *ssh.ServerConn
+	session *session.Session
+
+	channels   sync.WaitGroup
+	open       atomic.Int64 // channels
+	running    atomic.Int64 // handlers that are not merely waiting
+	noMore     atomic.Bool  // the client promised to open no more sessions
+	lastActive atomic.Int64 // Unix nanoseconds; channel data
+}
+
+func newConn(s *Server, nc *serve.Conn, log *slog.Logger) *conn {
+	info := &quaymaster.Conn{
+		ID: quaymaster.NewID(), Protocol: "ssh",
+		Local: nc.LocalAddr(), Remote: nc.RemoteAddr(), Start: time.Now(),
+	}
+	return &conn{srv: s, nc: nc, sock: watch(nc.Conn), info: info, log: log.With("conn", info.ID, "protocol", "ssh")}
+}
+
+// emit tells the sink about the connection itself.
+func (c *conn) emit(ctx context.Context, e *quaymaster.Event) {
+	if c.srv.Sink == nil {
+		return
+	}
+	e.ID, e.Time, e.Conn = quaymaster.NewID(), time.Now(), c.info
+	c.srv.Sink.Emit(context.WithoutCancel(ctx), e)
+}
+
+// serve takes the connection through all its steps; each has an event.
+func (c *conn) serve(ctx context.Context, cfg ssh.ServerConfig) {
+	release, err := c.admit(ctx, "")
+	c.emit(ctx, &quaymaster.Event{Kind: quaymaster.KindConnect, Err: err})
+	if err != nil {
+		return
+	}
+	defer release()
+	var why error
+	defer func() {
+		c.emit(ctx, &quaymaster.Event{Kind: quaymaster.KindDisconnect, User: c.user(), Elapsed: time.Since(c.info.Start), Err: why})
+	}()
+	defer c.sock.Close()
+	defer func() { c.login.release() }()
+	chans, requests, err := c.handshake(ctx, &cfg)
+	if err != nil {
+		why = c.cause(ctx, err)
+		c.log.Info("handshake failed", "remote", c.info.Remote, "error", why)
+		return
+	}
+	c.serveChannels(ctx, chans, requests)
+	why = c.cause(ctx, c.ssh.Wait())
+	c.nc.End(why) // ends the contexts of the handlers
+	c.channels.Wait()
+	c.session.Close(why)
+}
+
+// cause prefers the reason for which we ended the connection to the error that
+// came of it. A peer that closes in good order is no error.
+func (c *conn) cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if isClean(err) {
+		return nil
+	}
+	return err
+}
+
+func (c *conn) user() string {
+	if c.session == nil {
+		return ""
+	}
+	return c.session.Identity.User
+}
+
+func (c *conn) admit(ctx context.Context, user string) (release func(), err error) {
+	release = func() {}
+	if c.srv.Gate == nil {
+		return release, nil
+	}
+	r, err := c.srv.Gate.Admit(ctx, c.info, user)
+	if err != nil {
+		return nil, fmt.Errorf("gate: %w", err)
+	}
+	if r != nil {
+		release = sync.OnceFunc(r)
+	}
+	return release, nil
+}
+
+// handshake exchanges keys and logs the client in.
+func (c *conn) handshake(ctx context.Context, cfg *ssh.ServerConfig) (<-chan ssh.NewChannel, <-chan *ssh.Request, error) {
+	if limit := orDefault(c.srv.HandshakeTimeout, defaultHandshakeTimeout); limit > 0 {
+		// A deadline per read would let a slow client stay for ever.
+		timer := time.AfterFunc(limit, func() { c.nc.End(errHandshakeTimeout) })
+		defer timer.Stop()
+	}
+	c.login.begin(ctx, c, cfg)
+	sc, chans, requests, err := ssh.NewServerConn(c.sock, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	id, ok := identityOf(sc.Permissions)
+	if !ok {
+		sc.Close()
+		return nil, nil, errors.New("login without an identity")
+	}
+	c.ssh = sc
+	c.session = session.New(ctx, session.Config{
+		Conn: c.info, Identity: id, Sink: c.srv.Sink, Logger: c.log,
+		Partial: c.srv.Partial, Leases: &c.srv.leases,
+	})
+	c.log = c.log.With("user", id.User)
+	c.startClocks(id)
+	return chans, requests, nil
+}
+
+var errHandshakeTimeout = errors.New("no login within the time allowed")
+
+// startClocks begins idle timeout, lifetime and keepalive.
+func (c *conn) startClocks(id *auth.Identity) {
+	c.touch()
+	if id.Limits.Lifetime > 0 {
+		t := time.AfterFunc(id.Limits.Lifetime, func() { c.nc.End(quaymaster.ErrLifetime) })
+		c.sock.onClose(func() { t.Stop() })
+	}
+	c.watchIdle(orDefault(cmp.Or(id.Limits.Idle, c.srv.IdleTimeout), defaultIdleTimeout))
+	c.watchPeer(orDefault(c.srv.KeepAlive, defaultKeepAlive))
+	c.nc.SetIdle(func() bool { return c.running.Load() == 0 && !c.session.Busy() })
+}
+
+func (c *conn) touch() { c.lastActive.Store(time.Now().UnixNano()) }
+
+// isClean tells whether err is the normal end of a connection.
+func isClean(err error) bool {
+	return err == nil || errors.Is(err, net.ErrClosed) || isEOF(err) || isDisconnect(err)
+}

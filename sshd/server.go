@@ -1,0 +1,79 @@
+package sshd
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/quaymaster/quaymaster"
+	"github.com/quaymaster/quaymaster/auth"
+	"github.com/quaymaster/quaymaster/internal/serve"
+	"github.com/quaymaster/quaymaster/internal/session"
+)
+
+// Server is an SSH server for file transfer: it has subsystems and commands
+// that run in this process, and no shell, terminal, agent or forwarding. Its
+// fields must not change once Serve was called. All methods are safe for
+// concurrent use.
+type Server struct {
+	// Auth decides who comes in. Required.
+	Auth auth.Authenticator
+	// HostKeys prove who the server is; one for each algorithm. A signer made
+	// by ssh.NewCertSigner presents a host certificate. RSA keys sign with
+	// SHA-2 only. Required: a server never invents one.
+	HostKeys []ssh.Signer
+
+	// Subsystems and Commands are what clients may ask for: a subsystem by its
+	// name, a command by the first word of its command line. What is not there
+	// is refused.
+	Subsystems, Commands map[string]Handler
+
+	Gate   quaymaster.Gate // nil: everybody may try
+	Sink   quaymaster.Sink // nil: nobody is told
+	Logger *slog.Logger    // nil: slog.Default()
+
+	// ConnContext, if not nil, may derive the context of a new connection.
+	ConnContext func(ctx context.Context, c net.Conn) context.Context
+
+	// HandshakeTimeout bounds the time from accept to the end of the login.
+	// Zero means one minute, negative no limit.
+	HandshakeTimeout time.Duration
+	// IdleTimeout ends a connection on which no channel moved a byte for so
+	// long. Zero means 15 minutes, negative no limit. Identity.Limits.Idle
+	// takes its place when set.
+	IdleTimeout time.Duration
+	// KeepAlive is how long a connection may be silent before the client is
+	// asked for a sign of life; after three questions without an answer it is
+	// dropped. Zero means 30 seconds, negative never.
+	KeepAlive time.Duration
+
+	// MaxAuthTries is the number of failed attempts, 6 if zero. Public keys
+	// that are merely offered count apart, see MaxKeyQueries.
+	MaxAuthTries int
+	// MaxKeyQueries is the number of public keys that a client may offer, 20 if
+	// zero.
+	MaxKeyQueries int
+	// MaxChannels is the number of channels open at the same time on one
+	// connection, 10 if zero.
+	MaxChannels int
+
+	// Algorithms narrows or widens what is negotiated; nil means
+	// DefaultAlgorithms.
+	Algorithms *Algorithms
+	// Version is the software name in the identification string, at most 200
+	// printable ASCII characters without blank or "-". Empty means
+	// "Quaymaster". It should not contain "OpenSSH": some clients change their
+	// behaviour by that word.
+	Version string
+	// Banner is shown by clients before the login; empty: none.
+	Banner string
+
+	// Partial says what becomes of interrupted uploads.
+	Partial quaymaster.PartialPolicy
+
+	loop   serve.Loop
+	leases session.Leases
+}
