@@ -1,14 +1,20 @@
 package sftp
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"sync"
 
 	"github.com/quaymaster/quaymaster/sshd"
 )
 
+const defaultMaxHandles = 256
+
 // Handler is the SFTP subsystem: put it into sshd.Server.Subsystems under
 // "sftp". The zero value serves everything that the session's file system
-// allows.
+// allows. Its fields must not change once it is in use, and it must not be
+// copied; it serves any number of channels at the same time.
 type Handler struct {
 	// MaxHandles is the number of files and directories that one channel may
 	// have open; 256 if zero.
@@ -23,14 +29,57 @@ type Handler struct {
 	// change an owner, mode or time, because many clients give up an upload
 	// that worked when it can't be dressed afterwards.
 	IgnoreAttrs bool
+
+	spare sync.Pool // of *request
 }
+
+var _ sshd.Handler = (*Handler)(nil)
 
 // ServeSSH serves one channel until the client closes it.
 func (h *Handler) ServeSSH(ctx context.Context, s *sshd.Session) error {
-	panic("later")
+	fsys, err := s.FS(ctx)
+	if err != nil {
+		return err
+	}
+	return newServer(ctx, h, s, fsys).serve()
 }
 
 // Requests returns the names of all requests and extensions, as Deny and Allow
 // take them and as sftp-server -Q prints them: "open", "read", ...
 // "posix-rename", "statvfs".
-func Requests() []string { return nil }
+func Requests() []string {
+	var names []string
+	for kind := range 256 {
+		if v, ok := verbOf(byte(kind)); ok {
+			names = append(names, v.name)
+		}
+	}
+	for _, e := range extensions() {
+		if !slices.Contains(names, e.verb.name) {
+			names = append(names, e.verb.name)
+		}
+	}
+	return names
+}
+
+func (h *Handler) maxHandles() int  { return cmp.Or(h.MaxHandles, defaultMaxHandles) }
+func (h *Handler) startDir() string { return cmp.Or(h.StartDir, ".") }
+
+// allowed applies Deny and Allow.
+func (h *Handler) allowed(name string) bool {
+	return !slices.Contains(h.Deny, name) && (len(h.Allow) == 0 || slices.Contains(h.Allow, name))
+}
+
+// request returns a clean request, used before or not.
+func (h *Handler) request() *request {
+	if r, ok := h.spare.Get().(*request); ok {
+		return r
+	}
+	return new(request)
+}
+
+// recycle takes back a request that nothing refers to any more.
+func (h *Handler) recycle(r *request) {
+	*r = request{packet: r.packet[:0], out: r.out[:0]}
+	h.spare.Put(r)
+}

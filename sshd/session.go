@@ -49,6 +49,14 @@ func (s *Session) Read(p []byte) (int, error) { return s.rw.Read(p) }
 // Write sends to the client. It blocks when the client does not read.
 func (s *Session) Write(p []byte) (int, error) { return s.rw.Write(p) }
 
+// Hangup closes the channel, so that a Read that waits comes back. It is for
+// a Handler that can't go on.
+func (s *Session) Hangup() {
+	if err := s.rw.Close(); err != nil && !isEOF(err) {
+		s.log.Debug("hang up", "error", err)
+	}
+}
+
 // Stderr is the client's error stream.
 func (s *Session) Stderr() io.Writer { return s.stderr }
 

@@ -152,7 +152,8 @@ type (
 	SpaceFS interface {
 		Space(ctx context.Context, name string) (*Space, error)
 	}
-	// OwnerFS translates numeric owners. An unknown id is "".
+	// OwnerFS translates numeric owners: one name for each id, "" for one that
+	// is unknown.
 	OwnerFS interface {
 		OwnerNames(ctx context.Context, uids, gids []uint32) (users, groups []string, err error)
 	}

@@ -1,0 +1,142 @@
+package sftp
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/quaymaster/quaymaster/vfs"
+)
+
+// halfYear is the age from which ls shows the year instead of the time.
+const halfYear = 365 * 24 * time.Hour / 2
+
+// longName is the line that ls -l prints, in English whatever the locale:
+// clients take it apart. Control characters of the name become "?".
+func longName(fi fs.FileInfo, name, user, group string, now time.Time) string {
+	sys := vfs.SysOf(fi)
+	var b strings.Builder
+	b.Grow(64 + len(name))
+	b.WriteString(modeString(fi.Mode()))
+	b.WriteByte(' ')
+	pad(&b, strconv.FormatUint(max(sys.Links, 1), 10), -4)
+	b.WriteByte(' ')
+	pad(&b, user, 8)
+	b.WriteByte(' ')
+	pad(&b, group, 8)
+	b.WriteByte(' ')
+	pad(&b, strconv.FormatInt(fi.Size(), 10), -8)
+	b.WriteByte(' ')
+	mtime := fi.ModTime()
+	layout := "Jan _2 15:04"
+	if age := now.Sub(mtime); age > halfYear || age < -time.Minute {
+		layout = "Jan _2  2006"
+	}
+	b.WriteString(mtime.Local().Format(layout))
+	b.WriteByte(' ')
+	b.WriteString(strings.Map(printable, name))
+	return b.String()
+}
+
+func printable(r rune) rune {
+	if unicode.IsControl(r) {
+		return '?'
+	}
+	return r
+}
+
+// pad writes s at least width wide, right-aligned when width is negative.
+func pad(b *strings.Builder, s string, width int) {
+	fill := max(max(width, -width)-len(s), 0)
+	if width < 0 {
+		b.WriteString("                "[:fill])
+		b.WriteString(s)
+		return
+	}
+	b.WriteString(s)
+	b.WriteString("                "[:fill])
+}
+
+// modeString is the first column of ls -l; fs.FileMode's own text differs.
+func modeString(m fs.FileMode) string {
+	kind := byte('-')
+	switch m.Type() {
+	case fs.ModeDir:
+		kind = 'd'
+	case fs.ModeSymlink:
+		kind = 'l'
+	case fs.ModeNamedPipe:
+		kind = 'p'
+	case fs.ModeSocket:
+		kind = 's'
+	case fs.ModeDevice:
+		kind = 'b'
+	case fs.ModeDevice | fs.ModeCharDevice:
+		kind = 'c'
+	}
+	s := [10]byte{kind, 'r', 'w', 'x', 'r', 'w', 'x', 'r', 'w', 'x'}
+	for i := range 9 {
+		if m&(1<<(8-i)) == 0 {
+			s[i+1] = '-'
+		}
+	}
+	special := func(at int, set bool, letter byte) {
+		if !set {
+			return
+		}
+		if s[at] == '-' {
+			letter -= 'a' - 'A'
+		}
+		s[at] = letter
+	}
+	special(3, m&fs.ModeSetuid != 0, 's')
+	special(6, m&fs.ModeSetgid != 0, 's')
+	special(9, m&fs.ModeSticky != 0, 't')
+	return string(s[:])
+}
+
+// maxOwners bounds the names that one session remembers.
+const maxOwners = 1024
+
+// owners remembers the names of numeric owners. Safe for concurrent use.
+type owners struct {
+	fsys          vfs.FS
+	mu            sync.Mutex // guards the maps
+	users, groups map[uint32]string
+	unsupported   bool
+}
+
+// of returns the names for a listing; numbers where there is no name.
+func (o *owners) of(ctx context.Context, sys vfs.Sys) (user, group string) {
+	if !sys.HasOwner {
+		return "0", "0"
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	user, okUser := o.users[sys.UID]
+	group, okGroup := o.groups[sys.GID]
+	if okUser && okGroup {
+		return user, group
+	}
+	if o.users == nil || len(o.users)+len(o.groups) > maxOwners {
+		o.users, o.groups = make(map[uint32]string), make(map[uint32]string)
+	}
+	user, group = strconv.FormatUint(uint64(sys.UID), 10), strconv.FormatUint(uint64(sys.GID), 10)
+	if !o.unsupported {
+		us, gs, err := vfs.OwnerNames(ctx, o.fsys, []uint32{sys.UID}, []uint32{sys.GID})
+		o.unsupported = errors.Is(err, errors.ErrUnsupported)
+		if err == nil && len(us) == 1 && us[0] != "" {
+			user = us[0]
+		}
+		if err == nil && len(gs) == 1 && gs[0] != "" {
+			group = gs[0]
+		}
+	}
+	o.users[sys.UID], o.groups[sys.GID] = user, group
+	return user, group
+}
