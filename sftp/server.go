@@ -76,20 +76,14 @@ func (s *server) serve() error {
 	s.sess.Idle()
 	err := s.read(bufio.NewReaderSize(s.sess, 4096))
 	s.drain()
-	cause := err
-	if cause == nil {
-		cause = quaymaster.ErrConnLost
+	s.mu.Lock()
+	if s.broken != nil { // what the reader met came of it
+		err = s.broken
 	}
-	if s.ctx.Err() != nil {
-		cause = context.Cause(s.ctx)
-	}
+	s.mu.Unlock()
+	cause := cmp.Or(context.Cause(s.ctx), err, quaymaster.ErrConnLost)
 	if aborted := s.handles.abort(cause); aborted != nil {
 		s.log.Warn("abort of open files", "error", aborted)
-	}
-	if err == nil {
-		s.mu.Lock()
-		err = s.broken
-		s.mu.Unlock()
 	}
 	return err
 }

@@ -124,6 +124,15 @@ func (c *conn) handshake(ctx context.Context, cfg *ssh.ServerConfig) (<-chan ssh
 		defer timer.Stop()
 	}
 	c.login.begin(ctx, c, cfg)
+	// The keys are exchanged by now.
+	cfg.PreAuthConnCallback = func(meta ssh.ServerPreAuthConn) {
+		info := *c.info
+		info.Client = string(meta.ClientVersion())
+		c.info = &info
+		c.emit(ctx, &quaymaster.Event{
+			Kind: quaymaster.KindHandshake, Target: algorithmsOf(meta), Elapsed: time.Since(info.Start),
+		})
+	}
 	sc, chans, requests, err := ssh.NewServerConn(c.sock, cfg)
 	if err != nil {
 		return nil, nil, err
@@ -144,6 +153,21 @@ func (c *conn) handshake(ctx context.Context, cfg *ssh.ServerConfig) (<-chan ssh
 }
 
 var errHandshakeTimeout = errors.New("no login within the time allowed")
+
+// algorithmsOf names what was negotiated, as key exchange, host key, and the
+// ciphers of both directions if they differ.
+func algorithmsOf(meta ssh.ConnMetadata) string {
+	m, ok := meta.(ssh.AlgorithmsConnMetadata)
+	if !ok {
+		return ""
+	}
+	a := m.Algorithms()
+	text := a.KeyExchange + " " + a.HostKey + " " + a.Read.Cipher
+	if a.Write.Cipher != a.Read.Cipher {
+		text += " " + a.Write.Cipher
+	}
+	return text
+}
 
 // startClocks begins idle timeout, lifetime and keepalive.
 func (c *conn) startClocks(id *auth.Identity) {

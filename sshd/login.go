@@ -145,11 +145,6 @@ func (l *login) provenKey(meta ssh.ConnMetadata, key ssh.PublicKey, perms *ssh.P
 
 // request checks the user name and describes the attempt.
 func (l *login) request(meta ssh.ConnMetadata, cred auth.Credential) (*auth.Request, error) {
-	if l.c.info.Client == "" {
-		info := *l.c.info
-		info.Client = string(meta.ClientVersion())
-		l.c.info = &info
-	}
 	user := meta.User()
 	if err := auth.CheckUser(user); err != nil {
 		return nil, err
