@@ -1,0 +1,47 @@
+# make test   installs the programs that tests run against and runs everything
+# make lint   formatting, vet on every platform, staticcheck
+# make fuzz   runs each fuzz target for FUZZTIME
+# make bench  benchmarks, three times each
+
+GO         ?= go
+FUZZTIME   ?= 10s
+MODULES    := . ./examples/mft
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PEERS      := openssh-client openssh-server openssh-sftp-server openssh-tests
+PLATFORMS  := linux/amd64 linux/arm64 linux/386 windows/amd64 windows/arm64 windows/386 \
+              darwin/amd64 darwin/arm64 freebsd/amd64 freebsd/arm64 freebsd/386
+
+.PHONY: all test peers lint cross fuzz bench
+
+all: lint test
+
+test: peers
+	QUAYMASTER_INTEROP=require $(GO) test -race -count=1 -timeout 20m work
+
+# Peers come from Debian; elsewhere tests that need them say what is missing.
+peers:
+	@command -v apt-get >/dev/null || { echo "no apt-get: install $(PEERS) yourself"; exit 0; }; \
+	dpkg -s $(PEERS) >/dev/null 2>&1 || { \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(PEERS) >/dev/null; }
+
+lint: cross
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	@for m in $(MODULES); do (cd $$m && $(GO) mod verify >/dev/null && $(GO) run $(STATICCHECK) ./...) || exit 1; done
+
+cross:
+	@for p in $(PLATFORMS); do \
+	  echo "build and vet $$p"; \
+	  for m in $(MODULES); do (cd $$m && \
+	    CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build ./... && \
+	    CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) vet ./...) || exit 1; done; \
+	done
+
+fuzz:
+	@for m in $(MODULES); do (cd $$m && for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "fuzz $$pkg $$target $(FUZZTIME)"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done || exit 1; done) || exit 1; done
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem -count 3 work

@@ -1,0 +1,30 @@
+// Package peer finds the programs of others that tests run against.
+package peer
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// Need returns the path of program. Without it the test is skipped, or fails
+// when QUAYMASTER_INTEROP is "require", as it is in make test. debian names
+// the package that has it.
+func Need(t testing.TB, program, debian string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err == nil {
+		return path
+	}
+	Missing(t, program, debian)
+	return ""
+}
+
+// Missing skips the test, or fails it when QUAYMASTER_INTEROP is "require".
+func Missing(t testing.TB, what, debian string) {
+	t.Helper()
+	if os.Getenv("QUAYMASTER_INTEROP") == "require" {
+		t.Fatalf("%s is missing: install the Debian package %s", what, debian)
+	}
+	t.Skipf("%s is not installed (Debian package %s)", what, debian)
+}
