@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -182,12 +183,20 @@ func (ClientCert) credential()  {}
 
 const redacted = "[redacted]"
 
-func (Password) String() string       { return redacted }
-func (Password) GoString() string     { return redacted }
-func (Password) LogValue() slog.Value { return slog.StringValue(redacted) }
-func (Token) String() string          { return redacted }
-func (Token) GoString() string        { return redacted }
-func (Token) LogValue() slog.Value    { return slog.StringValue(redacted) }
+func (Password) String() string               { return redacted }
+func (Password) GoString() string             { return redacted }
+func (Password) LogValue() slog.Value         { return slog.StringValue(redacted) }
+func (Password) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (Token) String() string                  { return redacted }
+func (Token) GoString() string                { return redacted }
+func (Token) LogValue() slog.Value            { return slog.StringValue(redacted) }
+func (Token) MarshalText() ([]byte, error)    { return []byte(redacted), nil }
+
+// Format covers the verbs for which fmt does not ask String, such as %d.
+func (Password) Format(s fmt.State, _ rune) { io.WriteString(s, redacted) }
+
+// Format covers the verbs for which fmt does not ask String, such as %d.
+func (Token) Format(s fmt.State, _ rune) { io.WriteString(s, redacted) }
 
 // Identity is who a client turned out to be and what it may do.
 type Identity struct {

@@ -80,7 +80,7 @@ func TestAcceptBackOff(t *testing.T) {
 		c := l.dial()
 		<-served
 		c.Close()
-		assert.EqualValues(t, 11, l.tries.Load())
+		assert.GreaterOrEqual(t, l.tries.Load(), int64(11))
 		// 5 ms doubled up to a second: 5+10+...+640+1000+1000.
 		assert.Equal(t, 3275*time.Millisecond, time.Since(start))
 		require.NoError(t, loop.Close())
