@@ -1,0 +1,46 @@
+// Package sshd is an SSH server for file transfer. It authenticates clients,
+// and hands each channel to a Handler by the name of the subsystem or command
+// that the client asks for. It has no shell, terminal, agent or forwarding.
+//
+//	srv := &sshd.Server{
+//		HostKeys:   []ssh.Signer{key},           // see HostKey
+//		Auth:       authenticator,               // see package auth
+//		Subsystems: map[string]sshd.Handler{"sftp": &sftp.Handler{}},
+//	}
+//	err := srv.Serve(listener)
+//
+// # Protocol
+//
+// The transport is golang.org/x/crypto/ssh: RFC 4251 to 4254, 4256
+// (keyboard-interactive), 5656, 8268, 8308 (server-sig-algs), 8332 (RSA with
+// SHA-2), 8731, the mlkem768x25519-sha256 key exchange, and OpenSSH's strict
+// key exchange, certificates and security keys. DefaultAlgorithms offers
+// nothing with SHA-1, CBC or a finite-field key exchange. A channel ends with
+// its exit status, end of data and close, in this order.
+//
+// # Authentication
+//
+// auth.Partial becomes partial success, so any chain of factors works. Only a
+// key whose possession the client has proven is passed on as proven, and only
+// the answer to a proven factor lets anybody in. The server checks all of a
+// user certificate but its authority and its principals, which the
+// Authenticator does.
+//
+// # Concurrency
+//
+// A connection takes two goroutines while it is idle, and one more for each
+// open channel and its handler. Clocks run without any. A panic in a handler
+// ends its connection only.
+//
+// # Security considerations
+//
+// The zero Server does not serve: it has neither keys nor an Authenticator,
+// and invents none. Empty passwords, and user names with control or format
+// characters, are refused before the Authenticator sees them. Failed attempts,
+// offered keys, channels, the time before login and the time without activity
+// are bounded; see Server. What a connection may cost before it is
+// authenticated in total, and from one address, is for a quaymaster.Gate to
+// say. Of the environment only LANG, LC_* and TZ are accepted, and commands
+// run in this process or not at all. SHA-1 can be had by naming it in
+// Server.Algorithms.
+package sshd
