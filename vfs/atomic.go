@@ -22,8 +22,9 @@ func StageName(name string) string {
 
 // Atomic gives CreateAtomic to an FS that has none: files are staged beside
 // their target under a reserved name and moved onto it with RenameReplace when
-// they are closed. It hides and refuses reserved names. An FS that publishes
-// atomically by itself is returned as it is.
+// they are closed. The new file gets the mode of the one that it replaces; a
+// symbolic link is itself replaced. It hides and refuses reserved names. An FS
+// that publishes atomically by itself is returned as it is.
 func Atomic(fsys FS) FS {
 	if FeaturesOf(fsys).AtomicClose {
 		return fsys
@@ -54,18 +55,29 @@ type atomicFS struct {
 }
 
 func (a *atomicFS) CreateAtomic(ctx context.Context, name string, perm fs.FileMode) (File, error) {
-	if _, err := a.Route(ctx, &Op{Kind: OpOpen, Name: name, Flag: createFlags}); err != nil {
+	if _, err := a.ask(ctx, &Op{Kind: OpOpen, Name: name, Flag: createFlags}); err != nil {
 		return nil, PathError("create", name, err)
 	}
-	if fi, err := a.fsys.Stat(ctx, name); err == nil && fi.IsDir() {
-		return nil, PathError("create", name, ErrIsDir)
+	old, statErr := a.fsys.Stat(ctx, name)
+	if statErr == nil {
+		if old.IsDir() {
+			return nil, PathError("create", name, ErrIsDir)
+		}
+		perm = old.Mode().Perm()
 	}
 	staged := StageName(name)
 	f, err := a.fsys.OpenFile(ctx, staged, createFlags|os.O_EXCL, perm)
 	if err != nil {
 		return nil, PathError("create", name, err)
 	}
-	return &atomicFile{ForwardFile: ForwardFile{f}, ctx: context.WithoutCancel(ctx), fsys: a.fsys, staged: staged, name: name}, nil
+	if statErr == nil && FeaturesOf(a.fsys).SetMode {
+		// What the process masked away. Failing leaves less than there was.
+		_ = SetFileAttr(f, &Attr{Mask: AttrMode, Mode: perm})
+	}
+	return &atomicFile{
+		ForwardFile: ForwardFile{namedFile{ForwardFile{f}, name}},
+		ctx:         context.WithoutCancel(ctx), fsys: a.fsys, staged: staged, name: name,
+	}, nil
 }
 
 func (a *atomicFS) OpenDir(ctx context.Context, name string) (Dir, error) {
@@ -84,6 +96,16 @@ type atomicFile struct {
 	fsys         FS
 	staged, name string
 	done         atomic.Bool
+}
+
+func (f *atomicFile) below() File { return f.F }
+
+func (f *atomicFile) Stat() (fs.FileInfo, error) {
+	fi, err := f.F.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return renamedInfo{fi, path.Base(f.name)}, nil
 }
 
 func (f *atomicFile) Close() error {

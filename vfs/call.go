@@ -42,7 +42,7 @@ func Link(ctx context.Context, fsys FS, oldname, newname string) error {
 	if f, ok := fsys.(LinkFS); ok {
 		return f.Link(ctx, oldname, newname)
 	}
-	return unsupported("link", newname)
+	return unsupported("link", oldname)
 }
 
 // SetAttr changes attributes of name, following symbolic links. An FS without
@@ -214,7 +214,7 @@ func CopyRange(ctx context.Context, dst File, dstOff int64, src File, srcOff, n 
 			want = min(want, n-done)
 		}
 		if direct {
-			m, err := c.CopyRange(dstOff+done, src, srcOff+done, want)
+			m, err := c.CopyRange(dstOff+done, bare(src), srcOff+done, want)
 			if errors.Is(err, errors.ErrUnsupported) && m == 0 {
 				direct = false
 				continue

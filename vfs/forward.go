@@ -2,9 +2,9 @@ package vfs
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"os"
+	"strings"
 )
 
 // Route is where an operation goes: a file system and the names there.
@@ -45,14 +45,17 @@ var (
 
 // ask routes op and checks the names on the way.
 func (w *Forward) ask(ctx context.Context, op *Op) (Route, error) {
-	if !fs.ValidPath(op.Name) {
+	if !validName(op.Name) {
 		return Route{}, fs.ErrInvalid
 	}
-	if (op.Kind == OpRename || op.Kind == OpLink) && !fs.ValidPath(op.Target) {
+	if (op.Kind == OpRename || op.Kind == OpLink) && !validName(op.Target) {
 		return Route{}, fs.ErrInvalid
 	}
 	return w.Route(ctx, op)
 }
+
+// validName is fs.ValidPath without the NUL that it lets pass.
+func validName(name string) bool { return fs.ValidPath(name) && strings.IndexByte(name, 0) < 0 }
 
 // do runs an operation that returns only an error.
 func (w *Forward) do(ctx context.Context, verb string, op *Op, call func(r Route) error) error {
@@ -75,9 +78,16 @@ func get[T any](ctx context.Context, w *Forward, verb string, op *Op, call func(
 
 // open runs an operation that returns a file, and wraps that.
 func (w *Forward) open(ctx context.Context, verb string, op *Op, call func(r Route) (File, error)) (File, error) {
-	f, err := get(ctx, w, verb, op, call)
+	var inner string
+	f, err := get(ctx, w, verb, op, func(r Route) (File, error) {
+		inner = r.Name
+		return call(r)
+	})
 	if err != nil {
 		return nil, err
+	}
+	if inner != op.Name {
+		f = namedFile{ForwardFile{f}, op.Name}
 	}
 	if w.Wrap != nil {
 		f = w.Wrap(ctx, op, f)
@@ -110,7 +120,11 @@ func (w *Forward) OpenFile(ctx context.Context, name string, flag int, perm fs.F
 
 func (w *Forward) OpenDir(ctx context.Context, name string) (Dir, error) {
 	return get(ctx, w, "readdir", &Op{Kind: OpList, Name: name}, func(r Route) (Dir, error) {
-		return r.FS.OpenDir(ctx, r.Name)
+		d, err := r.FS.OpenDir(ctx, r.Name)
+		if err == nil && r.Name != name {
+			d = namedDir{d, name}
+		}
+		return d, err
 	})
 }
 
@@ -226,37 +240,4 @@ func (w *Forward) OwnerNames(ctx context.Context, uids, gids []uint32) (users, g
 		return err
 	})
 	return users, groups, err
-}
-
-// ForwardFile is a File that passes everything, optional interfaces included,
-// to F. Wrappers embed it and replace what they change.
-type ForwardFile struct{ F File }
-
-var (
-	_ File        = ForwardFile{}
-	_ Aborter     = ForwardFile{}
-	_ Keeper      = ForwardFile{}
-	_ OSFiler     = ForwardFile{}
-	_ Truncater   = ForwardFile{}
-	_ Syncer      = ForwardFile{}
-	_ AttrSetter  = ForwardFile{}
-	_ RangeCopier = ForwardFile{}
-)
-
-func (w ForwardFile) ReadAt(p []byte, off int64) (int, error)  { return w.F.ReadAt(p, off) }
-func (w ForwardFile) WriteAt(p []byte, off int64) (int, error) { return w.F.WriteAt(p, off) }
-func (w ForwardFile) Close() error                             { return w.F.Close() }
-func (w ForwardFile) Stat() (fs.FileInfo, error)               { return w.F.Stat() }
-func (w ForwardFile) Abort(cause error) error                  { return Abort(w.F, cause) }
-func (w ForwardFile) Keep(size int64) error                    { return Keep(w.F, size) }
-func (w ForwardFile) OSFile() (*os.File, bool)                 { return OSFile(w.F) }
-func (w ForwardFile) Truncate(size int64) error                { return Truncate(w.F, size) }
-func (w ForwardFile) Sync() error                              { return Sync(w.F) }
-func (w ForwardFile) SetAttr(a *Attr) error                    { return SetFileAttr(w.F, a) }
-
-func (w ForwardFile) CopyRange(dstOff int64, src File, srcOff, n int64) (int64, error) {
-	if c, ok := w.F.(RangeCopier); ok {
-		return c.CopyRange(dstOff, src, srcOff, n)
-	}
-	return 0, errors.ErrUnsupported
 }

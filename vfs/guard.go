@@ -34,6 +34,8 @@ type guardFile struct {
 	check Check
 }
 
+func (f *guardFile) below() File { return f.F }
+
 func (f *guardFile) Truncate(size int64) error {
 	a := &Attr{Mask: AttrSize, Size: size}
 	if err := f.check(f.ctx, &Op{Kind: OpSetAttr, Name: f.name, Attr: a}); err != nil {

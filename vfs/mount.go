@@ -82,6 +82,10 @@ func (m *mountFS) route(_ context.Context, op *Op) (Route, error) {
 		if m.fixed(op.Name) {
 			return Route{}, fs.ErrExist
 		}
+	case OpOpen: // else root would get a file where the way to a mount shows
+		if m.fixed(op.Name) {
+			return Route{}, ErrIsDir
+		}
 	}
 	r := Route{FS: fsys, Name: inner}
 	if op.Kind == OpRename || op.Kind == OpLink {
@@ -122,10 +126,13 @@ func (m *mountFS) features() Features {
 	return f
 }
 
-// madeUp describes name when it exists only because something is mounted
-// below it.
-func (m *mountFS) madeUp(name string, err error) (fs.FileInfo, error) {
-	if errors.Is(err, fs.ErrNotExist) && m.fixed(name) {
+// madeUp describes name when only what is mounted below makes it a directory:
+// root has nothing there, or something else.
+func (m *mountFS) madeUp(name string, fi fs.FileInfo, err error) (fs.FileInfo, error) {
+	if !m.fixed(name) || (err == nil && fi.IsDir()) {
+		return fi, err
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotDir) {
 		return madeUpDir{path.Base(name), m.start}, nil
 	}
 	return nil, err
@@ -133,16 +140,16 @@ func (m *mountFS) madeUp(name string, err error) (fs.FileInfo, error) {
 
 func (m *mountFS) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	fi, err := m.Forward.Stat(ctx, name)
-	if err != nil {
-		return m.madeUp(name, err)
+	if fi, err = m.madeUp(name, fi, err); err != nil {
+		return nil, err
 	}
 	return m.named(name, fi), nil
 }
 
 func (m *mountFS) Lstat(ctx context.Context, name string) (fs.FileInfo, error) {
 	fi, err := m.Forward.Lstat(ctx, name)
-	if err != nil {
-		return m.madeUp(name, err)
+	if fi, err = m.madeUp(name, fi, err); err != nil {
+		return nil, err
 	}
 	return m.named(name, fi), nil
 }
@@ -158,7 +165,7 @@ func (m *mountFS) named(name string, fi fs.FileInfo) fs.FileInfo {
 func (m *mountFS) OpenDir(ctx context.Context, name string) (Dir, error) {
 	d, err := m.Forward.OpenDir(ctx, name)
 	if err != nil {
-		if _, err := m.madeUp(name, err); err != nil {
+		if _, err := m.madeUp(name, nil, err); err != nil {
 			return nil, err
 		}
 	}
@@ -167,6 +174,21 @@ func (m *mountFS) OpenDir(ctx context.Context, name string) (Dir, error) {
 		return d, nil
 	}
 	return &mountDir{under: d, extra: extra}, nil
+}
+
+// OwnerNames asks root, or without one the first mount that knows owners.
+func (m *mountFS) OwnerNames(ctx context.Context, uids, gids []uint32) (users, groups []string, err error) {
+	if m.root != nil {
+		return m.Forward.OwnerNames(ctx, uids, gids)
+	}
+	err = unsupported("owners", ".")
+	for _, p := range m.points {
+		users, groups, err = OwnerNames(ctx, p.fsys, uids, gids)
+		if err == nil {
+			break
+		}
+	}
+	return users, groups, PathError("owners", ".", err)
 }
 
 // children lists the mount points, and ways to them, right below dir.

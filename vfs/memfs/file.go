@@ -99,6 +99,11 @@ func (h *file) SetAttr(a *vfs.Attr) error {
 	if err == nil {
 		err = h.fs.setAttr(h.node, a)
 	}
+	if err == nil && h.stage != nil {
+		h.node.mu.Lock()
+		h.stage.set |= a.Mask
+		h.node.mu.Unlock()
+	}
 	return vfs.PathError("setattr", h.name, err)
 }
 

@@ -32,13 +32,6 @@ type node struct {
 func (n *node) isDir() bool  { return n.kind == fs.ModeDir }
 func (n *node) isLink() bool { return n.kind == fs.ModeSymlink }
 
-// touch sets the modification time.
-func (n *node) touch(now time.Time) {
-	n.mu.Lock()
-	n.mtime = now
-	n.mu.Unlock()
-}
-
 // open counts a handle.
 func (n *node) open() {
 	n.mu.Lock()

@@ -14,7 +14,8 @@ const keepFor = 24 * time.Hour
 
 // stage marks a file that no name leads to until it is closed.
 type stage struct {
-	owner string // may keep it when not empty
+	owner string       // may keep it when not empty
+	set   vfs.AttrMask // attributes that the writer chose; node.mu guards it
 }
 
 // partialKey is a kept upload within its directory.
@@ -28,7 +29,8 @@ type partial struct {
 }
 
 // CreateAtomic begins a file that takes its name when it is closed. A final
-// symbolic link is followed then.
+// symbolic link is followed then. The new file gets owner and mode of the file
+// that it replaces, unless others were set through it, or else perm.
 func (f *FS) CreateAtomic(ctx context.Context, name string, perm fs.FileMode) (vfs.File, error) {
 	return f.create(ctx, name, perm, "")
 }
@@ -54,7 +56,27 @@ func (f *FS) create(ctx context.Context, name string, perm fs.FileMode, owner st
 	if err != nil {
 		return nil, pathError("create", name, err)
 	}
-	return f.staged(name, f.newNode(0, perm), owner), nil
+	h := f.staged(name, f.newNode(0, perm), owner)
+	if p.node != nil {
+		h.inherit(p.node)
+	}
+	return h, nil
+}
+
+// inherit takes over from the file that is replaced what the writer did not
+// choose.
+func (h *file) inherit(old *node) {
+	old.mu.RLock()
+	perm, uid, gid := old.perm, old.uid, old.gid
+	old.mu.RUnlock()
+	h.node.mu.Lock()
+	defer h.node.mu.Unlock()
+	if h.stage.set&vfs.AttrMode == 0 {
+		h.node.perm = perm
+	}
+	if h.stage.set&vfs.AttrOwner == 0 {
+		h.node.uid, h.node.gid = uid, gid
+	}
 }
 
 // staged opens a node that no name leads to.
@@ -74,6 +96,7 @@ func (f *FS) publish(h *file) error {
 	case p.node != nil && p.node.isDir():
 		return vfs.ErrIsDir
 	case p.node != nil:
+		h.inherit(p.node)
 		f.detach(p)
 	}
 	f.attach(p, h.node)
@@ -83,8 +106,8 @@ func (f *FS) publish(h *file) error {
 	return nil
 }
 
-// Keep keeps the first size bytes of a file from CreatePartial. When a file of
-// its name is published by now, they are dropped and fs.ErrExist says so.
+// Keep keeps the first size bytes of a file from CreatePartial. It drops the
+// file when that is nothing, or when a file of its name is published by now.
 func (h *file) Keep(size int64) error {
 	if h.stage == nil || h.stage.owner == "" {
 		return errors.ErrUnsupported
@@ -103,11 +126,15 @@ func (h *file) Keep(size int64) error {
 func (f *FS) keep(h *file, size int64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p, err := f.free(h.name)
+	p, err := f.walk(h.name, false)
 	if err != nil {
 		return err
 	}
 	h.node.mu.Lock()
+	if p.node != nil || min(size, h.node.data.size) == 0 {
+		h.node.mu.Unlock()
+		return nil
+	}
 	if size < h.node.data.size {
 		f.used.Add(-h.node.data.truncate(size))
 	}

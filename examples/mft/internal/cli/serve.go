@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quaymaster/quaymaster/auth"
+
+	"github.com/quaymaster/quaymaster/examples/mft/internal/endpoint"
+	"github.com/quaymaster/quaymaster/examples/mft/internal/quick"
+)
+
+const defaultGrace = 30 * time.Second
+
+// listenOff disables the listener of a protocol.
+const listenOff = "off"
+
+// serveFlags are the flags of "mft serve".
+type serveFlags struct {
+	user, password string
+	keysFile       string
+	sftp           string
+	state          string
+	readOnly       bool
+	grace          time.Duration
+	level          slog.Level
+}
+
+func (m *Main) serveCommand() *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve [DIR]",
+		Short: "Serve a folder at once, without a configuration",
+		Long: `Serve a folder at once, without a configuration.
+
+DIR is the working directory if it is not given. One line "listening PROTOCOL
+ADDRESS" is printed for each listener, then how to connect. Log messages and
+events go to the error stream as JSON lines.
+
+Without --password, MFT_PASSWORD and --authorized-keys a random password is
+made and printed. With --authorized-keys alone there is no login by password.`,
+		Args: atMost(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(cmd); err != nil {
+				return err
+			}
+			f.password = cmp.Or(f.password, m.Getenv("MFT_PASSWORD"))
+			return m.serve(cmd.Context(), &f, append(args, ".")[0])
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.user, "user", "mft", "user name")
+	flags.StringVar(&f.password, "password", "", "password; every user of this machine can see it in the list of\nprocesses: better use the environment variable MFT_PASSWORD")
+	flags.StringVar(&f.keysFile, "authorized-keys", "", "`FILE` with public keys that log in")
+	flags.StringVar(&f.sftp, "sftp", "127.0.0.1:2022", "`ADDRESS` of the SFTP listener, or \"off\"; port 0 lets the system choose")
+	flags.BoolVar(&f.readOnly, "read-only", false, "allow no changes")
+	flags.StringVar(&f.state, "state", "", "`DIR` where the host keys are kept (default: a folder of the user, outside of what is served)")
+	flags.DurationVar(&f.grace, "grace", defaultGrace, "how long transfers may go on after SIGTERM or SIGINT")
+	addLogLevel(cmd, &f.level)
+	return cmd
+}
+
+// check finds what is wrong with the flags by themselves.
+func (f *serveFlags) check(cmd *cobra.Command) error {
+	if auth.CheckUser(f.user) != nil {
+		return usage(cmd, "--user: %q can't be a user name", f.user)
+	}
+	if cmd.Flags().Changed("password") && f.password == "" {
+		return usage(cmd, "--password: an empty password lets nobody in")
+	}
+	if f.grace < 0 {
+		return usage(cmd, "--grace: must not be negative")
+	}
+	if f.sftp == listenOff {
+		return usage(cmd, "--sftp off: nothing is left to serve")
+	}
+	if err := checkAddress(f.sftp); err != nil {
+		return usage(cmd, "--sftp: %v", err)
+	}
+	return nil
+}
+
+// checkAddress wants host:port with a numeric port.
+func checkAddress(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%q is not of the form host:port", address)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%q is not a port, 0 to 65535", port)
+	}
+	return nil
+}
+
+func (m *Main) serve(ctx context.Context, f *serveFlags, dir string) error {
+	state := f.state
+	if state == "" {
+		var err error
+		if state, err = m.stateDir(); err != nil {
+			return err
+		}
+	}
+	share, err := quick.New(quick.Options{
+		Dir: dir, State: state, User: f.user, Password: f.password, KeysFile: f.keysFile, ReadOnly: f.readOnly,
+		Logger: m.logger(f.level),
+	})
+	if err != nil {
+		return err
+	}
+	defer share.Close()
+	specs := []endpoint.Spec{{Protocol: "sftp", Address: f.sftp, Server: share.SSH()}}
+	return m.runEndpoints(ctx, f.grace, specs, func(w io.Writer, open []endpoint.Endpoint) error {
+		return share.Explain(w, open)
+	})
+}
+
+// runEndpoints opens every listener, says so, and serves until told to stop.
+func (m *Main) runEndpoints(ctx context.Context, grace time.Duration, specs []endpoint.Spec, explain func(io.Writer, []endpoint.Endpoint) error) error {
+	// From the moment that others know about us, SIGTERM means a clean end.
+	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	open, err := endpoint.Open(ctx, specs)
+	if err != nil {
+		return err
+	}
+	err = endpoint.Announce(m.Stdout, open)
+	if err == nil {
+		err = explain(m.Stdout, open)
+	}
+	if err != nil {
+		return errors.Join(err, endpoint.Close(open))
+	}
+	return endpoint.Run(ctx, grace, open)
+}
+
+// stateDir is where the user's programs keep state.
+func (m *Main) stateDir() (string, error) {
+	if dir := m.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "mft"), nil
+	}
+	dir, err := platformStateDir(m.Getenv)
+	if err != nil {
+		return "", fmt.Errorf("no place for the host keys: %w; use --state", err)
+	}
+	return filepath.Join(dir, "mft"), nil
+}
+
+// stderrLine writes one line for people, apart from the log.
+func (m *Main) stderrLine(format string, args ...any) {
+	fmt.Fprintf(m.Stderr, strings.TrimSuffix(format, "\n")+"\n", args...)
+}

@@ -1,0 +1,165 @@
+package config
+
+import (
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Option describes one option, as the tags of its struct field do.
+type Option struct {
+	Name      string
+	Kind      string // what a value looks like, for people
+	Default   string // empty: none
+	Required  bool
+	Multiline bool
+	Secret    bool     // values are never quoted
+	Values    []string // the only ones allowed; nil: any
+	Doc       string
+	field     []int
+}
+
+// Family describes a kind of section.
+type Family struct {
+	Name    string // "server", "services", ...
+	Single  bool   // [server]; the others are [family/ID]
+	Options []Option
+	kind    reflect.Type
+}
+
+// Families returns everything that a file can hold.
+func Families() []Family {
+	return []Family{
+		familyOf("server", true, reflect.TypeFor[Server]()),
+		familyOf("services", false, reflect.TypeFor[Service]()),
+		familyOf("accounts", false, reflect.TypeFor[Account]()),
+	}
+}
+
+func familyOf(name string, single bool, t reflect.Type) Family {
+	f := Family{Name: name, Single: single, kind: t}
+	for _, field := range reflect.VisibleFields(t) {
+		tag := field.Tag
+		if tag.Get("option") == "" {
+			continue
+		}
+		o := Option{
+			Name: tag.Get("option"), Default: tag.Get("default"), Doc: tag.Get("doc"),
+			Required: tag.Get("required") != "", Multiline: tag.Get("multiline") != "", Secret: tag.Get("secret") != "",
+			Kind: kindOf(reflect.New(field.Type).Interface()), field: field.Index,
+		}
+		if v := tag.Get("values"); v != "" {
+			o.Values = strings.Split(v, ",")
+		}
+		f.Options = append(f.Options, o)
+	}
+	return f
+}
+
+// kindOf names the type of a field for people.
+func kindOf(field any) string {
+	switch field.(type) {
+	case *string:
+		return "text"
+	case *bool:
+		return "Yes or No"
+	case *time.Duration:
+		return "seconds"
+	case *uint16:
+		return "port"
+	case *fs.FileMode:
+		return "octal number"
+	case *slog.Level:
+		return "level"
+	case *[]string:
+		return "list of files"
+	}
+	return "unknown"
+}
+
+// set parses text into field, a pointer to one of the types of kindOf.
+func set(field any, text string) error {
+	switch f := field.(type) {
+	case *string:
+		*f = text
+		return nil
+	case *bool:
+		return setBool(f, text)
+	case *time.Duration:
+		n, err := strconv.ParseUint(text, 10, 31)
+		*f = time.Duration(n) * time.Second
+		return badIf(err, "a whole number of seconds")
+	case *uint16:
+		n, err := strconv.ParseUint(text, 10, 16)
+		*f = uint16(n)
+		return badIf(err, "a port, 0 to 65535")
+	case *fs.FileMode:
+		n, err := strconv.ParseUint(text, 8, 9)
+		*f = fs.FileMode(n)
+		return badIf(err, "an octal number, 000 to 777")
+	case *slog.Level:
+		return setLevel(f, text)
+	case *[]string:
+		*f = splitList(text)
+		if len(*f) == 0 {
+			return fmt.Errorf("the list is empty")
+		}
+		return nil
+	}
+	return fmt.Errorf("no way to read a %T", field)
+}
+
+func badIf(err error, want string) error {
+	if err != nil {
+		return fmt.Errorf("is not %s", want)
+	}
+	return nil
+}
+
+func setBool(f *bool, text string) error {
+	switch strings.ToLower(text) {
+	case "yes":
+		*f = true
+	case "no":
+		*f = false
+	default:
+		return fmt.Errorf("is neither Yes nor No")
+	}
+	return nil
+}
+
+func setLevel(f *slog.Level, text string) error {
+	level, err := ParseLevel(text)
+	*f = level
+	return err
+}
+
+// ParseLevel reads the name of a log level.
+func ParseLevel(text string) (slog.Level, error) {
+	switch strings.ToLower(text) {
+	case "debug":
+		return slog.LevelDebug, nil
+	case "info":
+		return slog.LevelInfo, nil
+	case "warn":
+		return slog.LevelWarn, nil
+	case "error":
+		return slog.LevelError, nil
+	}
+	return 0, fmt.Errorf("is not one of debug, info, warn and error")
+}
+
+// splitList takes a list apart at commas and line ends.
+func splitList(text string) []string {
+	var list []string
+	for _, item := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' }) {
+		if item = strings.TrimSpace(item); item != "" {
+			list = append(list, item)
+		}
+	}
+	return list
+}

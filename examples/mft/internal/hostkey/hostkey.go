@@ -1,0 +1,164 @@
+// Package hostkey makes, keeps and loads the keys with which the server proves
+// who it is.
+package hostkey
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Kind is an algorithm, named as in the file names of OpenSSH.
+type Kind string
+
+// The kinds of keys.
+const (
+	Ed25519 Kind = "ed25519"
+	ECDSA   Kind = "ecdsa" // NIST P-256
+	RSA     Kind = "rsa"   // 3072 bits
+)
+
+// maxKeyFile is more than any key file needs.
+const maxKeyFile = 1 << 20
+
+// File is the name under which a key of this kind is kept.
+func (k Kind) File() string { return "ssh_host_" + string(k) + "_key" }
+
+// Generate makes a private key, in the format of OpenSSH.
+func Generate(kind Kind) ([]byte, error) {
+	key, err := generate(kind)
+	if err != nil {
+		return nil, fmt.Errorf("make %s host key: %w", kind, err)
+	}
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err != nil {
+		return nil, fmt.Errorf("make %s host key: %w", kind, err)
+	}
+	return pem.EncodeToMemory(block), nil
+}
+
+func generate(kind Kind) (crypto.PrivateKey, error) {
+	switch kind {
+	case Ed25519:
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		return key, err
+	case ECDSA:
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case RSA:
+		return rsa.GenerateKey(rand.Reader, 3072)
+	}
+	return nil, errors.New("no such kind of key")
+}
+
+// Load reads a private key. A file that others than its owner can read is
+// refused, except on Windows, whose permissions are not in the mode.
+func Load(file string) (ssh.Signer, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("host key: %w", err)
+	}
+	defer f.Close()
+	if err := checkFile(f); err != nil {
+		return nil, fmt.Errorf("host key %s: %w", file, err)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	if err != nil {
+		return nil, fmt.Errorf("host key: %w", err)
+	}
+	signer, err := ssh.ParsePrivateKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("host key %s: %w", file, err)
+	}
+	return signer, nil
+}
+
+func checkFile(f *os.File) error {
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !fi.Mode().IsRegular() {
+		return errors.New("not a regular file")
+	}
+	if mode := fi.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
+		return fmt.Errorf("mode %04o lets others than the owner at it; it must be 0600", mode)
+	}
+	return nil
+}
+
+// Create writes a fresh key of each kind into dir. A file that exists is an
+// error that matches fs.ErrExist.
+func Create(dir string, kinds ...Kind) error {
+	for _, kind := range kinds {
+		if err := create(dir, kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// create makes the file appear with its whole content, so that two programs
+// that start at the same time end up with one key.
+func create(dir string, kind Kind) error {
+	text, err := Generate(kind)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".new-key-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already when it was moved
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return fmt.Errorf("write host key: %w", err)
+	}
+	// Unlike a rename, a link fails when the name exists.
+	if err := os.Link(f.Name(), filepath.Join(dir, kind.File())); err != nil {
+		return fmt.Errorf("write host key: %w", err)
+	}
+	return nil
+}
+
+// LoadOrCreate returns the keys kept in dir and makes those that are missing.
+// dir is made, too; others than its owner must not be able to write to it.
+func LoadOrCreate(dir string, kinds ...Kind) ([]ssh.Signer, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	fi, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	if mode := fi.Mode().Perm(); runtime.GOOS != "windows" && mode&0o022 != 0 {
+		return nil, fmt.Errorf("state directory %s: mode %04o lets others write to it; it should be 0700", dir, mode)
+	}
+	signers := make([]ssh.Signer, len(kinds))
+	for i, kind := range kinds {
+		file := filepath.Join(dir, kind.File())
+		signers[i], err = Load(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			if err = create(dir, kind); err == nil || errors.Is(err, fs.ErrExist) {
+				signers[i], err = Load(file)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return signers, nil
+}

@@ -1,0 +1,56 @@
+package quick
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/quaymaster/quaymaster/examples/mft/internal/endpoint"
+)
+
+// Explain writes how to connect.
+func (s *Share) Explain(w io.Writer, open []endpoint.Endpoint) error {
+	var b strings.Builder
+	for _, key := range s.hostKeys {
+		fmt.Fprintf(&b, "host key %s %s\n", key.PublicKey().Type(), ssh.FingerprintSHA256(key.PublicKey()))
+	}
+	for _, e := range open {
+		if e.Protocol == "sftp" {
+			fmt.Fprintf(&b, "connect with: %s\n", sftpCommand(s.opts.User, e.Addr))
+		}
+	}
+	if s.generated != "" {
+		fmt.Fprintf(&b, "password %s\n", s.generated)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// sftpCommand is the command line for OpenSSH's client.
+func sftpCommand(user string, addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return "sftp " + addr.String() // not a TCP address: nothing better is known
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return fmt.Sprintf("sftp -P %s %s", port, quote(user+"@"+host))
+}
+
+// quote makes word one word for a shell.
+func quote(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@.-_+", r)
+	}
+	if strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"mft": main})
+}
+
+// The scripts run the whole program. Besides the usual commands they have
+//
+//	server NAME ARGS...     start mft in the background and wait until it listens;
+//	                        sets $NAME_PORT; output in NAME.out and NAME.err
+//	stop NAME               SIGTERM, and wait for the exit code 0
+//	term NAME               SIGTERM, and wait until it takes no connections
+//	sftp NAME [-user U] [-password P] [-key FILE] VERB ARGS...
+//	                        see clientVerbs
+//	begin NAME ... PATH     leave an upload half way
+//	finish                  do the rest
+//	exitcode N PROGRAM ...  run a program that must end with this code
+//	newkey FILE             make a key pair, FILE and FILE.pub
+//	value FILE WORD VAR     set $VAR to what follows WORD on a line of FILE
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"server": cmdServer, "stop": cmdStop, "term": cmdTerm,
+			"sftp": cmdSFTP, "begin": cmdBegin, "finish": cmdFinish,
+			"newkey": cmdNewKey, "exitcode": cmdExitCode, "value": cmdValue,
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Values[stateKey{}] = &state{servers: make(map[string]*server)}
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "openssh" {
+				return havePeer("sftp", "ssh", "ssh-keygen")
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
+	})
+}
+
+// havePeer tells whether other programs are installed. Where they are required
+// it is an error when they are not.
+func havePeer(names ...string) (bool, error) {
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil {
+			if os.Getenv("QUAYMASTER_INTEROP") == "require" {
+				return false, err
+			}
+			return false, nil
+		}
+	}
+	return true, nil
+}

@@ -1,0 +1,8 @@
+//go:build unix && !linux && !darwin
+
+package osfs
+
+import "errors"
+
+// renameExcl is not there.
+func (d *dir) renameExcl(string, *dir, string) error { return errors.ErrUnsupported }
