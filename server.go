@@ -68,7 +68,7 @@ func serveOne(p Listening) error {
 		return nil
 	}
 	if err == nil {
-		err = errors.New("Serve returned without being told to stop")
+		err = errors.New("server stopped without being told to")
 	}
 	return fmt.Errorf("quaymaster: serve %s: %w", p.Listener.Addr(), err)
 }

@@ -81,13 +81,6 @@ func (t *handles) remove(h *handle) {
 	delete(t.open, h.id)
 }
 
-// empty tells whether nothing is open.
-func (t *handles) empty() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.open)+t.reserved == 0
-}
-
 // abort ends everything that the client left open. No request may be running.
 func (t *handles) abort(cause error) error {
 	var errs []error

@@ -69,7 +69,7 @@ func TestWireMode(t *testing.T) {
 
 func TestWireTime(t *testing.T) {
 	assert.Zero(t, wireTime(time.Unix(-5, 0)))
-	assert.EqualValues(t, math.MaxUint32, wireTime(time.Unix(1<<40, 0)))
+	assert.Equal(t, uint32(math.MaxUint32), wireTime(time.Unix(1<<40, 0)))
 	assert.EqualValues(t, 12345, wireTime(time.Unix(12345, 999)))
 }
 

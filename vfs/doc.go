@@ -18,6 +18,8 @@
 // Atomic are made of the same piece. Wrappers have no Unwrap: what a Guard
 // refuses can't be reached around it.
 //
+// FromIOFS serves an io/fs.FS, and IOFS gives any FS to code that wants one.
+//
 // # Uploads
 //
 // CreateAtomic stages a file beside its target under a reserved name and

@@ -50,7 +50,7 @@ func Clean(cwd, wire string) (string, error) {
 	if name == "" {
 		name = "."
 	}
-	if !fs.ValidPath(name) { // invalid UTF-8, or a cwd that is not a name
+	if !fs.ValidPath(name) || strings.ContainsAny(name, "\x00\r\n") { // invalid UTF-8, or from a bad cwd
 		return refuse(fs.ErrInvalid)
 	}
 	if IsReserved(name) {

@@ -52,6 +52,8 @@ func TestClean(t *testing.T) {
 		{".", "\xed\xa0\x80", "", fs.ErrInvalid},
 		{"bad\xff", "a", "", fs.ErrInvalid},
 		{"bad\xff", "/a", "a", nil},
+		{"bad\x00", "a", "", fs.ErrInvalid},
+		{"bad\n", "a", "", fs.ErrInvalid},
 		{".", long, long, nil},
 		{".", long + "x", "", vfs.ErrNameTooLong},
 		{".", vfs.ReservedPrefix, "", fs.ErrPermission},

@@ -60,7 +60,7 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	cmd := exec.Command(program, args[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), out, errs
-	for _, v := range []string{"HOME", "TMPDIR", "PATH", "XDG_STATE_HOME", "MFT_PASSWORD", "SYSTEMROOT"} {
+	for _, v := range []string{"HOME", "TMPDIR", "PATH", "XDG_STATE_HOME", "MFT_PASSWORD", "SYSTEMROOT", "GORACE"} {
 		if value := ts.Getenv(v); value != "" {
 			cmd.Env = append(cmd.Env, v+"="+value)
 		}
@@ -141,9 +141,9 @@ func cmdTerm(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-func cmdStop(ts *testscript.TestScript, neg bool, args []string) {
+func cmdHalt(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: stop NAME")
+		ts.Fatalf("usage: halt NAME")
 	}
 	srv := stateOf(ts).server(ts, args[0])
 	if runtime.GOOS == "windows" { // it has no such signal

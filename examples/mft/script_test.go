@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 //
 //	server NAME ARGS...     start mft in the background and wait until it listens;
 //	                        sets $NAME_PORT; output in NAME.out and NAME.err
-//	stop NAME               SIGTERM, and wait for the exit code 0
+//	halt NAME               SIGTERM, and wait for the exit code 0
 //	term NAME               SIGTERM, and wait until it takes no connections
 //	sftp NAME [-user U] [-password P] [-key FILE] VERB ARGS...
 //	                        see clientVerbs
@@ -32,11 +32,13 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": cmdServer, "stop": cmdStop, "term": cmdTerm,
+			"server": cmdServer, "halt": cmdHalt, "term": cmdTerm,
 			"sftp": cmdSFTP, "begin": cmdBegin, "finish": cmdFinish,
 			"newkey": cmdNewKey, "exitcode": cmdExitCode, "value": cmdValue,
 		},
 		Setup: func(env *testscript.Env) error {
+			// Else each program under the race detector waits a second at its end.
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			env.Values[stateKey{}] = &state{servers: make(map[string]*server)}
 			return nil
 		},

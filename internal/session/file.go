@@ -32,7 +32,6 @@ type file struct {
 	read, wrote atomic.Int64
 
 	mu     sync.Mutex // guards the fields below
-	first  int64      // lowest offset touched; -1 before
 	whole  int64      // everything below is written
 	failed error      // first write error
 }

@@ -287,21 +287,44 @@ func (a *adapter) rename(oldname, newname string, mode vfs.RenameMode) error {
 	err = a.free(newname)
 	switch {
 	case errors.Is(err, fs.ErrExist) && mode == vfs.RenameReplace:
-		if oldname == newname {
+		if a.sameFile(oldname, newname) {
 			return nil
 		}
 		err = a.replaceable(from, oldname, newname)
-	case err == nil && strings.HasPrefix(newname, oldname+"/"):
+	case err == nil && from.IsDir() && strings.HasPrefix(newname, oldname+"/"):
 		err = fs.ErrInvalid
 	}
 	if err != nil {
 		return err
 	}
-	return a.afs.Rename(wire(oldname), wire(newname))
+	err = a.afs.Rename(wire(oldname), wire(newname))
+	if errors.Is(err, fs.ErrExist) && from.IsDir() && mode == vfs.RenameReplace {
+		// os.Rename refuses any existing directory.
+		if err = a.afs.Remove(wire(newname)); err == nil {
+			err = a.afs.Rename(wire(oldname), wire(newname))
+		}
+	}
+	return err
 }
 
-// replaceable checks that from may take the place of newname, and makes room
-// where afero does not by itself.
+// sameFile tells whether both names lead to one file, as far as that is known.
+func (a *adapter) sameFile(one, two string) bool {
+	if one == two {
+		return true
+	}
+	l, ok := a.afs.(afero.Lstater)
+	if !ok {
+		return false
+	}
+	x, _, err := l.LstatIfPossible(wire(one))
+	if err != nil {
+		return false
+	}
+	y, _, err := l.LstatIfPossible(wire(two))
+	return err == nil && (os.SameFile(x, y) || vfs.SameFile(x, y))
+}
+
+// replaceable checks that from may take the place of newname, which exists.
 func (a *adapter) replaceable(from fs.FileInfo, oldname, newname string) error {
 	to, err := a.lstat(newname)
 	switch {
@@ -315,13 +338,8 @@ func (a *adapter) replaceable(from fs.FileInfo, oldname, newname string) error {
 		return vfs.ErrIsDir
 	case !to.IsDir():
 		return nil
-	}
-	if err := a.empty(newname); err != nil {
-		return err
-	}
-	if strings.HasPrefix(newname, oldname+"/") {
+	case strings.HasPrefix(newname, oldname+"/"):
 		return fs.ErrInvalid
 	}
-	// os.Rename refuses any existing directory.
-	return a.afs.Remove(wire(newname))
+	return a.empty(newname)
 }

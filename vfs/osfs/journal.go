@@ -2,6 +2,7 @@ package osfs
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -166,7 +167,7 @@ func (j *journal) rewrite() error {
 	}
 	if err != nil {
 		osf.Close()
-		return errors.Join(err, j.dir.unlink(base))
+		return cmp.Or(err, j.dir.unlink(base))
 	}
 	j.file = osf
 	return nil

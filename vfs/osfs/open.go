@@ -118,6 +118,11 @@ func (f *FS) openRoot(dir string) (err error) {
 	if err != nil {
 		return err
 	}
+	if fi, err := os.Stat(real); err != nil {
+		return err
+	} else if !fi.IsDir() {
+		return vfs.ErrNotDir
+	}
 	if f.bases = []string{real}; abs != real {
 		f.bases = append(f.bases, abs)
 	}

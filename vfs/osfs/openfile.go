@@ -104,9 +104,14 @@ func (f *FS) openOld(ctx context.Context, p place, name string, flag int) (vfs.F
 		}
 	}
 	if flag&access != os.O_RDONLY && flag&os.O_TRUNC == 0 && f.tree.can.StagedUpdate {
-		if staged, err := f.stageUpdate(ctx, p, name, flag, osf, fi); staged != nil || err != nil {
+		staged, err := f.stageUpdate(ctx, p, name, flag, fi)
+		if err != nil {
 			osf.Close()
-			return staged, err
+			return nil, err
+		}
+		if staged != nil {
+			osf.Close() // it has shown that the file may be written to
+			return staged, nil
 		}
 	}
 	return newFile(ctx, name, flag, osf), nil

@@ -63,6 +63,13 @@ func put(t *testing.T, f vfs.File, text string) {
 	require.NoError(t, f.Close())
 }
 
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 // fails checks for a *fs.PathError about name that matches want and holds no
 // path of the host.
 func fails(t *testing.T, err error, name string, want error, host ...string) {
@@ -96,9 +103,7 @@ func TestOpenErrors(t *testing.T) {
 		_, err := Open(dir+"/"+name, nil)
 		var pe *fs.PathError
 		require.ErrorAs(t, err, &pe, name)
-		if name == "missing" {
-			assert.ErrorIs(t, err, want)
-		}
+		assert.ErrorIs(t, err, want)
 	}
 }
 
@@ -459,6 +464,9 @@ func TestCopyRange(t *testing.T) {
 	twin, err := f.OpenFile(ctx, "twin", os.O_RDWR, 0)
 	require.NoError(t, err)
 	defer twin.Close()
+	if f.Features().StagedUpdate { // copies, which don't overlap
+		return
+	}
 	_, err = twin.(vfs.RangeCopier).CopyRange(10, src, 0, 100)
 	fails(t, err, "twin", fs.ErrInvalid)
 	n, err = twin.(vfs.RangeCopier).CopyRange(200, src, 0, 100)

@@ -210,6 +210,7 @@ func (s *stagedFile) Keep(size int64) error {
 		return fail("keep", s.name, s.drop())
 	}
 	if err := s.keep(size); err != nil {
+		s.dir.unlink(s.stage + recordSuffix)
 		s.drop()
 		return s.fs.fail("keep", s.name, err)
 	}

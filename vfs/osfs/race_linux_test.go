@@ -64,6 +64,7 @@ func TestSymlinkRace(t *testing.T) {
 	require.NoError(t, os.Symlink(outside+"/file", dir+"/evilfile"))
 	before := picture(t, outside)
 	f := openAt(t, dir, &Options{Durability: RenameOnly})
+	put(t, must(f.CreateAtomic(t.Context(), "first", 0o644)), "opens the journal")
 	fds := openFDs(t)
 
 	stop := make(chan struct{})
@@ -199,6 +200,11 @@ func TestNoDescriptorLeaks(t *testing.T) {
 		require.NoError(t, f.Close())
 	}
 	assert.Equal(t, before, openFDs(t))
+}
+
+// makeDevice makes a /dev/null at name, if the process may.
+func makeDevice(name string) bool {
+	return unix.Mknod(name, unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))) == nil
 }
 
 // mountTmpfs mounts a store of size at a new directory.

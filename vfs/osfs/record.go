@@ -1,6 +1,7 @@
 package osfs
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -63,7 +64,7 @@ func (d *dir) writeRecord(stage string, r *record, durable bool) error {
 	if err == nil && !closeToRename {
 		err = d.rename(base, d, stage+recordSuffix)
 	}
-	err = errors.Join(err, osf.Close())
+	err = cmp.Or(err, osf.Close())
 	if err == nil && closeToRename {
 		err = d.rename(base, d, stage+recordSuffix)
 	}

@@ -1,6 +1,7 @@
 package osfs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -15,11 +16,11 @@ import (
 type stagedFile struct {
 	file
 	fs     *FS
-	dir    *dir   // of the target
-	at     string // name of dir
-	target string // entry in dir
-	stage  string // entry in dir, while it lasts
-	update bool   // a copy of the target: worth publishing only when changed
+	dir    *dir    // of the target
+	at     string  // name of dir
+	target string  // entry in dir
+	stage  string  // entry in dir, while it lasts
+	update *update // nil: not a copy of the target
 
 	owner string // of CreatePartial
 	kept  *kept  // taken up by OpenPartial
@@ -94,7 +95,7 @@ func (f *FS) newStaged(ctx context.Context, p place, name string, flag int, perm
 		}
 		if err := hide(osf, fi.mode); err != nil {
 			osf.Close()
-			return nil, errors.Join(err, p.dir.unlink(base))
+			return nil, cmp.Or(err, p.dir.unlink(base))
 		}
 		s := &stagedFile{
 			fs: f, dir: p.dir.retain(), at: path.Dir(p.name), target: p.base,
@@ -104,30 +105,6 @@ func (f *FS) newStaged(ctx context.Context, p place, name string, flag int, perm
 		return s, nil
 	}
 	return nil, vfs.ErrLocked
-}
-
-// stageUpdate opens a copy of src, which is p, that shares its blocks. It
-// returns nil when the store can't do that here.
-func (f *FS) stageUpdate(ctx context.Context, p place, name string, flag int, src *os.File, fi *info) (vfs.File, error) {
-	if flag&access == os.O_WRONLY { // the copy must be read
-		r, _, err := p.dir.open(p.base, os.O_RDONLY, 0)
-		if err != nil {
-			return nil, nil
-		}
-		defer r.Close()
-		src = r
-	}
-	s, err := f.newStaged(ctx, p, name, flag, fi.mode.Perm())
-	if err != nil {
-		return nil, err
-	}
-	if err := clone(s.osf, src); err != nil {
-		s.drop()
-		s.dir.close()
-		return nil, nil
-	}
-	s.update, s.mode = true, fi.mode.Perm()
-	return s, nil
 }
 
 // Stat describes the file as it will be published.
@@ -173,23 +150,28 @@ func (s *stagedFile) Close() error {
 		return fail("close", s.name, fs.ErrClosed)
 	}
 	defer s.dir.close()
-	if s.update && !s.dirty.Load() {
-		return fail("close", s.name, s.drop())
+	if s.update != nil {
+		return s.fs.fail("close", s.name, s.closeUpdate())
 	}
-	if err := s.prepare(); err != nil {
+	err := s.prepare()
+	if err == nil {
+		err = s.dir.rename(s.stage, s.dir, s.target)
+	}
+	if err != nil {
 		s.drop()
 		return s.fs.fail("close", s.name, err)
 	}
-	if err := s.dir.rename(s.stage, s.dir, s.target); err != nil {
-		s.drop()
-		return s.fs.fail("close", s.name, err)
-	}
+	return s.fs.fail("close", s.name, s.settle())
+}
+
+// settle does what is left to do after the rename.
+func (s *stagedFile) settle() error {
 	s.fs.published(s)
 	var err error
 	if !closeToRename {
 		err = s.osf.Close()
 	}
-	return s.fs.fail("close", s.name, errors.Join(err, s.fs.flush(s.dir)))
+	return cmp.Or(err, s.fs.flush(s.dir))
 }
 
 // prepare does all that can fail before the rename.
@@ -242,6 +224,9 @@ func (s *stagedFile) Abort(error) error {
 		return fail("abort", s.name, fs.ErrClosed)
 	}
 	defer s.dir.close()
+	if s.update != nil {
+		defer s.leave()
+	}
 	return fail("abort", s.name, s.drop())
 }
 

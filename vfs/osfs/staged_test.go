@@ -205,3 +205,51 @@ func TestStagedUpdateIsAtomic(t *testing.T) {
 	assert.Equal(t, "new content", read(t, dir+"/a"))
 	assert.Empty(t, reserved(t, dir))
 }
+
+func TestStagedUpdateOfReplacedFile(t *testing.T) {
+	f, dir := open1(t)
+	if !f.Features().StagedUpdate {
+		t.Skip("the store under " + os.TempDir() + " can't share blocks between files (FICLONE)")
+	}
+	ctx := t.Context()
+	write(t, dir+"/a", "old content")
+	update := func(text string) vfs.File {
+		file, err := f.OpenFile(ctx, "a", os.O_RDWR, 0)
+		require.NoError(t, err)
+		_, err = file.WriteAt([]byte(text), 0)
+		require.NoError(t, err)
+		return file
+	}
+	first, second, third := update("1st"), update("2nd"), update("3rd")
+	require.NoError(t, second.Close())
+	fails(t, first.Close(), "a", vfs.ErrLocked)
+	assert.Equal(t, "2nd content", read(t, dir+"/a"))
+	require.NoError(t, os.Remove(dir+"/a"))
+	write(t, dir+"/a", "another")
+	require.NoError(t, third.Close())
+	assert.Equal(t, "another", read(t, dir+"/a"))
+	aborted := update("4th")
+	require.NoError(t, vfs.Abort(aborted, nil))
+	assert.Equal(t, "another", read(t, dir+"/a"))
+	unchanged, err := f.OpenFile(ctx, "a", os.O_RDWR, 0)
+	require.NoError(t, err)
+	require.NoError(t, unchanged.Close())
+	assert.Empty(t, f.tree.updates.files)
+	assert.Empty(t, reserved(t, dir))
+}
+
+func TestStagedUpdateFallsBackToInPlace(t *testing.T) {
+	f, dir := open1(t)
+	if f.Features().StagedUpdate {
+		t.Skip("the store can do it")
+	}
+	f.tree.can.StagedUpdate = true // as where another store is mounted below the root
+	for _, flag := range []int{os.O_WRONLY, os.O_RDWR} {
+		write(t, dir+"/a", "old content")
+		file, err := f.OpenFile(t.Context(), "a", flag, 0)
+		require.NoError(t, err)
+		put(t, file, "new")
+		assert.Equal(t, "new content", read(t, dir+"/a"))
+		assert.Empty(t, reserved(t, dir))
+	}
+}

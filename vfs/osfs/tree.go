@@ -22,6 +22,7 @@ type tree struct {
 	journal *journal // nil: none
 	kept    keptIndex
 	flushes flushes
+	updates updates
 }
 
 func (l *Leases) attach(key treeKey) *tree {

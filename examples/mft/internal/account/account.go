@@ -61,7 +61,12 @@ func (s *Set) Authenticator() auth.Authenticator { return s.static }
 // Recover cleans up what a crash left in the homes that exist. A home that
 // can't be opened is logged: its account alone is in trouble.
 func (s *Set) Recover() {
+	seen := make(map[string]bool)
 	for _, h := range s.homes {
+		if seen[h.real] {
+			continue
+		}
+		seen[h.real] = true
 		if err := h.recover(); err != nil {
 			s.log.Warn("home folder can't be opened", "user", h.user, "error", err)
 		}

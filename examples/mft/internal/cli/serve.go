@@ -12,7 +12,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -157,9 +156,4 @@ func (m *Main) stateDir() (string, error) {
 		return "", fmt.Errorf("no place for the host keys: %w; use --state", err)
 	}
 	return filepath.Join(dir, "mft"), nil
-}
-
-// stderrLine writes one line for people, apart from the log.
-func (m *Main) stderrLine(format string, args ...any) {
-	fmt.Fprintf(m.Stderr, strings.TrimSuffix(format, "\n")+"\n", args...)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"runtime"
@@ -57,11 +56,14 @@ func (m *Main) start(ctx context.Context, file string, grace time.Duration, leve
 	if err != nil {
 		return err
 	}
-	m.warnReadable(file)
 	if level == nil {
 		level = &cfg.Server.LogLevel
 	}
-	inst, err := instance.New(cfg, m.logger(level))
+	log := m.logger(level)
+	if warning := exposed(file); warning != "" {
+		log.Warn(warning)
+	}
+	inst, err := instance.New(cfg, log)
 	if err != nil {
 		return err
 	}
@@ -78,13 +80,14 @@ func (m *Main) start(ctx context.Context, file string, grace time.Duration, leve
 	})
 }
 
-// warnReadable warns when others can read the configuration: it holds hashes
-// of passwords.
-func (m *Main) warnReadable(file string) {
+// exposed says that others can read the configuration, which holds hashes of
+// passwords; empty: they can't.
+func exposed(file string) string {
 	fi, err := os.Stat(file)
-	if err == nil && runtime.GOOS != "windows" && fi.Mode().Perm()&(fs.ModePerm&0o077) != 0 {
-		m.stderrLine("mft: warning: %s: mode %04o lets others at the password hashes; it should be 0600", file, fi.Mode().Perm())
+	if err != nil || runtime.GOOS == "windows" || fi.Mode().Perm()&0o077 == 0 {
+		return ""
 	}
+	return fmt.Sprintf("%s: mode %04o lets others at the password hashes; it should be 0600", file, fi.Mode().Perm())
 }
 
 func (m *Main) validateCommand() *cobra.Command {
@@ -101,7 +104,9 @@ func (m *Main) validateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			m.warnReadable(file)
+			if warning := exposed(file); warning != "" {
+				fmt.Fprintf(m.Stderr, "mft: warning: %s\n", warning)
+			}
 			if _, err := instance.New(cfg, slog.New(slog.DiscardHandler)); err != nil {
 				return err
 			}

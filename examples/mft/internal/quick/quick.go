@@ -52,6 +52,7 @@ func New(o Options) (*Share, error) {
 	if err := checkFolders(o.Dir, o.State); err != nil {
 		return nil, err
 	}
+	s.warnKeys()
 	// RSA is for configurations: it takes long to make, and every client of
 	// the last ten years knows one of these.
 	s.hostKeys, err = hostkey.LoadOrCreate(o.State, hostkey.Ed25519, hostkey.ECDSA)
@@ -115,6 +116,19 @@ func readKeys(file string) (*auth.AuthorizedKeys, error) {
 		return nil, fmt.Errorf("authorized keys %s: no key in it", file)
 	}
 	return keys, nil
+}
+
+// warnKeys warns when a client can write to the file with the keys, and so let
+// others in when this is started again.
+func (s *Share) warnKeys() {
+	if s.opts.KeysFile == "" || s.opts.ReadOnly {
+		return
+	}
+	dir, err := folder.Real(s.opts.Dir)
+	file, err2 := folder.Real(s.opts.KeysFile)
+	if err == nil && err2 == nil && folder.Overlap(dir, file) {
+		s.opts.Logger.Warn("clients can change the file with the authorized keys", "file", file)
+	}
 }
 
 // checkFolders wants a folder that clients can't reach the host keys through.
