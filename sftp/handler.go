@@ -3,6 +3,7 @@ package sftp
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -39,6 +40,8 @@ var _ sshd.Handler = (*Handler)(nil)
 func (h *Handler) ServeSSH(ctx context.Context, s *sshd.Session) error {
 	fsys, err := s.FS(ctx)
 	if err != nil {
+		// Clients show this; why it is so is for the log.
+		fmt.Fprintln(s.Stderr(), "Your folder is not available.")
 		return err
 	}
 	return newServer(ctx, h, s, fsys).serve()

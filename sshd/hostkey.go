@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,44 +15,67 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// ErrKeyExposed means that others than its owner can read a private key.
-var ErrKeyExposed = errors.New("sshd: private key is readable by others")
+// ErrKeyExposed means that others than its owner can get at a private key.
+var ErrKeyExposed = errors.New("lets others than the owner at it; it must be 0600")
 
-// HostKey reads the private key in file, in any form that ssh-keygen writes
-// without a passphrase. If there is no such file it makes an Ed25519 key and
-// writes it there, for its owner only; the directory must exist. A key that
-// others can read is refused with ErrKeyExposed. A certificate beside it, in
-// file with "-cert.pub" added, is presented along.
+// maxKeyFile is more than any key file needs.
+const maxKeyFile = 1 << 20
+
+// HostKey is LoadHostKey, but makes an Ed25519 key, for its owner only, when
+// there is no such file. The directory must exist.
 func HostKey(file string) (ssh.Signer, error) {
-	err := createKey(file)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("sshd: create host key: %w", err)
+	key, err := LoadHostKey(file)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
 	}
-	fi, err := os.Stat(file)
+	if err := createKey(file); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("create host key: %w", err)
+	}
+	return LoadHostKey(file)
+}
+
+// LoadHostKey reads the private key in file, in any form that ssh-keygen writes
+// without a passphrase. A key that others can get at is refused with
+// ErrKeyExposed, except on Windows, whose permissions are not in the mode. A
+// host certificate beside it, in file with "-cert.pub" added, is presented
+// along.
+func LoadHostKey(file string) (ssh.Signer, error) {
+	text, err := readKey(file)
 	if err != nil {
-		return nil, fmt.Errorf("sshd: host key: %w", err)
-	}
-	if runtime.GOOS != "windows" && fi.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%w: %s has mode %#o", ErrKeyExposed, file, fi.Mode().Perm())
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("sshd: host key: %w", err)
+		return nil, fmt.Errorf("host key: %w", err)
 	}
 	key, err := ssh.ParsePrivateKey(text)
 	if err != nil {
-		return nil, fmt.Errorf("sshd: host key %s: %w", file, err)
+		return nil, fmt.Errorf("host key %s: %w", file, err)
 	}
 	return withCertificate(key, file+"-cert.pub")
+}
+
+// readKey judges the file that it reads, not what has its name a moment
+// before.
+func readKey(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", file)
+	}
+	if runtime.GOOS != "windows" && fi.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s: mode %04o %w", file, fi.Mode().Perm(), ErrKeyExposed)
+	}
+	return io.ReadAll(io.LimitReader(f, maxKeyFile))
 }
 
 // createKey writes a new key; fs.ErrExist when there is a file already. The
 // name appears only when the content is complete, so that two processes that
 // start together use the same key.
 func createKey(file string) error {
-	if _, err := os.Lstat(file); err == nil {
-		return fs.ErrExist
-	}
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return err
@@ -69,10 +93,7 @@ func createKey(file string) error {
 	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(tmp.Name(), file); err == nil || errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return os.Rename(tmp.Name(), file) // a file system without hard links
+	return os.Link(tmp.Name(), file) // unlike a rename, fails when the name exists
 }
 
 // withCertificate adds the host certificate in file to key, if there is one.
@@ -82,15 +103,15 @@ func withCertificate(key ssh.Signer, file string) (ssh.Signer, error) {
 		return key, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("sshd: host certificate: %w", err)
+		return nil, fmt.Errorf("host certificate: %w", err)
 	}
 	public, _, _, _, err := ssh.ParseAuthorizedKey(text)
 	if err != nil {
-		return nil, fmt.Errorf("sshd: host certificate %s: %w", file, err)
+		return nil, fmt.Errorf("host certificate %s: %w", file, err)
 	}
 	cert, ok := public.(*ssh.Certificate)
 	if !ok || cert.CertType != ssh.HostCert {
-		return nil, fmt.Errorf("sshd: %s holds no host certificate", file)
+		return nil, fmt.Errorf("host certificate %s: not a host certificate", file)
 	}
 	return ssh.NewCertSigner(cert, key)
 }

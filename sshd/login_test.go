@@ -6,6 +6,8 @@ import (
 	"crypto/rsa"
 	"errors"
 	"net"
+	"os"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -363,4 +365,42 @@ func TestHostKeyFile(t *testing.T) {
 	again, err := sshd.HostKey(file)
 	require.NoError(t, err)
 	assert.Equal(t, first.PublicKey().Marshal(), again.PublicKey().Marshal())
+}
+
+func TestHostKeyExposed(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("permissions are not in the mode on Windows")
+	}
+	file := t.TempDir() + "/key"
+	_, err := sshd.LoadHostKey(file)
+	assert.ErrorIs(t, err, os.ErrNotExist)
+	_, err = sshd.HostKey(file)
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(file, 0o640))
+	_, err = sshd.HostKey(file)
+	assert.ErrorIs(t, err, sshd.ErrKeyExposed)
+}
+
+func TestHostCertificate(t *testing.T) {
+	ca, file := newKey(t), t.TempDir()+"/key"
+	key, err := sshd.HostKey(file)
+	require.NoError(t, err)
+	cert := &ssh.Certificate{
+		Key: key.PublicKey(), CertType: ssh.HostCert, KeyId: "host", ValidPrincipals: []string{"127.0.0.1"},
+		ValidBefore: ssh.CertTimeInfinity,
+	}
+	require.NoError(t, cert.SignCert(rand.Reader, ca))
+	require.NoError(t, os.WriteFile(file+"-cert.pub", ssh.MarshalAuthorizedKey(cert), 0o644))
+	key, err = sshd.HostKey(file)
+	require.NoError(t, err)
+	addr := start(t, &sshd.Server{HostKeys: []ssh.Signer{key}})
+	checker := &ssh.CertChecker{IsHostAuthority: func(k ssh.PublicKey, _ string) bool {
+		return string(k.Marshal()) == string(ca.PublicKey().Marshal())
+	}}
+	cfg := clientConfig(ssh.Password("p"))
+	cfg.HostKeyCallback = checker.CheckHostKey
+	cfg.HostKeyAlgorithms = []string{ssh.CertAlgoED25519v01}
+	c, err := ssh.Dial("tcp", addr, cfg)
+	require.NoError(t, err)
+	c.Close()
 }

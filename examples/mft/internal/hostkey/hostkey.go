@@ -12,13 +12,14 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/quaymaster/quaymaster/sshd"
 )
 
 // Kind is an algorithm, named as in the file names of OpenSSH.
@@ -30,9 +31,6 @@ const (
 	ECDSA   Kind = "ecdsa" // NIST P-256
 	RSA     Kind = "rsa"   // 3072 bits
 )
-
-// maxKeyFile is more than any key file needs.
-const maxKeyFile = 1 << 20
 
 // File is the name under which a key of this kind is kept.
 func (k Kind) File() string { return "ssh_host_" + string(k) + "_key" }
@@ -61,42 +59,6 @@ func generate(kind Kind) (crypto.PrivateKey, error) {
 		return rsa.GenerateKey(rand.Reader, 3072)
 	}
 	return nil, errors.New("no such kind of key")
-}
-
-// Load reads a private key. A file that others than its owner can read is
-// refused, except on Windows, whose permissions are not in the mode.
-func Load(file string) (ssh.Signer, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("host key: %w", err)
-	}
-	defer f.Close()
-	if err := checkFile(f); err != nil {
-		return nil, fmt.Errorf("host key %s: %w", file, err)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
-	if err != nil {
-		return nil, fmt.Errorf("host key: %w", err)
-	}
-	signer, err := ssh.ParsePrivateKey(text)
-	if err != nil {
-		return nil, fmt.Errorf("host key %s: %w", file, err)
-	}
-	return signer, nil
-}
-
-func checkFile(f *os.File) error {
-	fi, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if !fi.Mode().IsRegular() {
-		return errors.New("not a regular file")
-	}
-	if mode := fi.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
-		return fmt.Errorf("mode %04o lets others than the owner at it; it must be 0600", mode)
-	}
-	return nil
 }
 
 // Create writes a fresh key of each kind into dir. A file that exists is an
@@ -150,10 +112,10 @@ func LoadOrCreate(dir string, kinds ...Kind) ([]ssh.Signer, error) {
 	signers := make([]ssh.Signer, len(kinds))
 	for i, kind := range kinds {
 		file := filepath.Join(dir, kind.File())
-		signers[i], err = Load(file)
+		signers[i], err = sshd.LoadHostKey(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			if err = create(dir, kind); err == nil || errors.Is(err, fs.ErrExist) {
-				signers[i], err = Load(file)
+				signers[i], err = sshd.LoadHostKey(file)
 			}
 		}
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/quaymaster/quaymaster/examples/mft/internal/hostkey"
+	"github.com/quaymaster/quaymaster/sshd"
 )
 
 func TestLoadOrCreate(t *testing.T) {
@@ -95,19 +96,19 @@ func TestRefuse(t *testing.T) {
 			if err := os.Chmod(file, mode); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := hostkey.Load(file); err == nil || !strings.Contains(err.Error(), "must be 0600") {
+			if _, err := sshd.LoadHostKey(file); err == nil || !strings.Contains(err.Error(), "must be 0600") {
 				t.Errorf("mode %o: %v", mode, err)
 			}
 		}
 	}
-	if _, err := hostkey.Load(dir); err == nil {
+	if _, err := sshd.LoadHostKey(dir); err == nil {
 		t.Error("loaded a directory")
 	}
 	if err := os.WriteFile(file, []byte("no key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	os.Chmod(file, 0o600)
-	if _, err := hostkey.Load(file); err == nil {
+	if _, err := sshd.LoadHostKey(file); err == nil {
 		t.Error("loaded nonsense")
 	}
 }

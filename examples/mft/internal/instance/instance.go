@@ -19,7 +19,6 @@ import (
 	"github.com/quaymaster/quaymaster/examples/mft/internal/account"
 	"github.com/quaymaster/quaymaster/examples/mft/internal/config"
 	"github.com/quaymaster/quaymaster/examples/mft/internal/endpoint"
-	"github.com/quaymaster/quaymaster/examples/mft/internal/hostkey"
 )
 
 // Instance is a configuration that can run.
@@ -142,7 +141,7 @@ func (b *builder) hostKeys(s *config.Service) []ssh.Signer {
 	kinds := make(map[string]string)
 	ok := true
 	for _, file := range s.ServerKeys {
-		key, err := hostkey.Load(b.cfg.Path(file))
+		key, err := sshd.LoadHostKey(b.cfg.Path(file))
 		if err != nil {
 			b.errs = append(b.errs, s.Errorf(option, "%v", err))
 			ok = false
