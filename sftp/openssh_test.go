@@ -23,6 +23,7 @@ import (
 	"github.com/quaymaster/quaymaster/internal/peer"
 	"github.com/quaymaster/quaymaster/sftp"
 	"github.com/quaymaster/quaymaster/sshd"
+	"github.com/quaymaster/quaymaster/vfs"
 	"github.com/quaymaster/quaymaster/vfs/osfs"
 )
 
@@ -162,4 +163,37 @@ func TestOpenSSHExtensions(t *testing.T) {
 	require.NoError(t, err, out)
 	assert.GreaterOrEqual(t, strings.Count(out, "Server supports extension"), 9, out)
 	assert.Contains(t, out, "server upload/download buffer sizes 261120 / 261120")
+}
+
+// A client that dies in an upload leaves nothing for others; its user resumes
+// where it broke off.
+func TestOpenSSHResumesBrokenUpload(t *testing.T) {
+	o := newOpenSSH(t)
+	whole := strings.Repeat("0123456789abcdef", 1<<18) // 4 MiB
+	o.local("f", whole)
+	args := append([]string{"-l", "4000"}, o.args[1:]...) // Kbit/s
+	cmd := exec.CommandContext(t.Context(), o.args[0], args...)
+	cmd.Dir, cmd.Stdin, cmd.WaitDelay = o.here, strings.NewReader("put f\n"), 10*time.Second
+	require.NoError(t, cmd.Start())
+	require.Eventually(t, func() bool {
+		for _, name := range staged(t, o.root) {
+			if fi, err := os.Stat(filepath.Join(o.root, name)); err == nil && fi.Size() > 300<<10 {
+				return true
+			}
+		}
+		return false
+	}, 30*time.Second, 10*time.Millisecond, "nothing arrives")
+	require.NoError(t, cmd.Process.Kill())
+	cmd.Wait() // reports the kill
+	assert.NoFileExists(t, filepath.Join(o.root, "f"))
+
+	var out string
+	require.Eventually(t, func() bool { // until the server has noticed
+		out = o.ok("ls -l\n")
+		return strings.Contains(out, " f\n")
+	}, 10*time.Second, 50*time.Millisecond)
+	assert.NotContains(t, out, vfs.ReservedPrefix)
+	o.ok("reput f\n")
+	o.has(o.root, "f", whole)
+	assert.Empty(t, staged(t, o.root))
 }
