@@ -18,6 +18,7 @@ import (
 	"github.com/quaymaster/quaymaster/internal/session"
 	"github.com/quaymaster/quaymaster/vfs"
 	"github.com/quaymaster/quaymaster/vfs/memfs"
+	"github.com/quaymaster/quaymaster/vfs/vfstest"
 )
 
 type recorder struct {
@@ -392,4 +393,49 @@ func TestClosedSession(t *testing.T) {
 	assert.ErrorIs(t, s.rec.last(t).Err, quaymaster.ErrIdle)
 	_, err := s.OpenFile(t.Context(), "g", upload, 0o644)
 	assert.ErrorIs(t, err, quaymaster.ErrServerClosed)
+}
+
+// Whatever call to the file system fails, and whatever fails after it, the
+// session never reports an upload as complete that is not there whole, and a
+// replaced file is the old one or the new one.
+func TestEveryFaultInUpload(t *testing.T) {
+	const old, fresh = "old content", "the new content"
+	for _, before := range []bool{true, false} {
+		newFS := func(t *testing.T) vfs.FS {
+			fsys := memfs.New()
+			if before {
+				put(t, open(t, fsys, nil), "f", old)
+			}
+			return fsys
+		}
+		scenario := func(ctx context.Context, fsys vfs.FS) error {
+			s := session.New(ctx, session.Config{
+				Identity: &auth.Identity{User: "u", Home: auth.Home(fsys)},
+				Logger:   slog.New(slog.DiscardHandler), Leases: new(session.Leases),
+			})
+			defer s.Close(nil)
+			view, err := s.FS(ctx, nil)
+			if err != nil {
+				return err
+			}
+			f, err := view.OpenFile(ctx, "f", upload, 0o644)
+			if err != nil {
+				return err
+			}
+			for i := 0; i < len(fresh); i += 5 { // like a client that does not look
+				_, _ = f.WriteAt([]byte(fresh[i:i+5]), int64(i))
+			}
+			return f.Close()
+		}
+		vfstest.EveryFault(t, newFS, scenario, func(t *testing.T, fsys vfs.FS, err error) {
+			_, staterr := fsys.Stat(t.Context(), "f")
+			if errors.Is(staterr, fs.ErrNotExist) && err != nil && !before {
+				return
+			}
+			got := get(t, fsys, "f")
+			if got != fresh && (err == nil || !before || got != old) {
+				t.Errorf("%q after %v", got, err)
+			}
+		})
+	}
 }

@@ -34,8 +34,8 @@ type FS struct {
 	inos atomic.Uint64
 	root *node
 
-	mu     sync.RWMutex // guards the tree, see node, and leases
-	leases map[leaseKey]struct{}
+	mu     sync.RWMutex // guards the tree, see node
+	leases vfs.LeaseTable[leaseKey]
 }
 
 var (
@@ -59,7 +59,7 @@ func NewWith(o Options) *FS {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	f := &FS{opts: o, dev: rand.Uint64() | 1, leases: make(map[leaseKey]struct{})}
+	f := &FS{opts: o, dev: rand.Uint64() | 1}
 	f.root = f.newNode(fs.ModeDir, 0o755)
 	f.root.links = 1
 	return f

@@ -2,7 +2,6 @@ package memfs
 
 import (
 	"context"
-	"sync"
 
 	"github.com/quaymaster/quaymaster/vfs"
 )
@@ -25,16 +24,8 @@ func (f *FS) Lease(ctx context.Context, name string) (release func(), err error)
 			return vfs.ErrIsDir
 		}
 		key := leaseKey{p.parent().ino, f.key(p.base)}
-		if _, taken := f.leases[key]; taken {
-			return vfs.ErrLocked
-		}
-		f.leases[key] = struct{}{}
-		release = sync.OnceFunc(func() {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			delete(f.leases, key)
-		})
-		return nil
+		release, err = f.leases.Take(key)
+		return err
 	})
 	return release, vfs.PathError("lease", name, err)
 }

@@ -13,8 +13,8 @@ import (
 // the store can do. The zero value is ready for use; it must not be copied.
 // All methods are safe for concurrent use.
 type Leases struct {
-	mu    sync.Mutex // guards all below
-	held  map[leaseKey]struct{}
+	held  vfs.LeaseTable[leaseKey]
+	mu    sync.Mutex // guards trees
 	trees map[treeKey]*tree
 }
 
@@ -26,24 +26,6 @@ type leaseKey struct {
 
 // fileID identifies a file on this host.
 type fileID struct{ dev, ino uint64 }
-
-// take returns nil when another holds key.
-func (l *Leases) take(key leaseKey) (release func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, held := l.held[key]; held {
-		return nil
-	}
-	if l.held == nil {
-		l.held = make(map[leaseKey]struct{})
-	}
-	l.held[key] = struct{}{}
-	return sync.OnceFunc(func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		delete(l.held, key)
-	})
-}
 
 // Lease makes the caller the only writer of name until release is called,
 // which may be done more than once. A name that is a symbolic link counts as
@@ -61,10 +43,8 @@ func (f *FS) Lease(ctx context.Context, name string) (release func(), err error)
 	if err != nil {
 		return nil, f.fail("lease", name, err)
 	}
-	if release = f.opts.Leases.take(leaseKey{id, f.fold(p.base)}); release == nil {
-		return nil, fail("lease", name, vfs.ErrLocked)
-	}
-	return release, nil
+	release, err = f.opts.Leases.held.Take(leaseKey{id, f.fold(p.base)})
+	return release, fail("lease", name, err)
 }
 
 // fold returns base in the form that is equal for all spellings of a name.

@@ -64,7 +64,9 @@ func TestSymlinkRace(t *testing.T) {
 	require.NoError(t, os.Symlink(outside+"/file", dir+"/evilfile"))
 	before := picture(t, outside)
 	f := openAt(t, dir, &Options{Durability: RenameOnly})
-	put(t, must(f.CreateAtomic(t.Context(), "first", 0o644)), "opens the journal")
+	first, err := f.CreateAtomic(t.Context(), "first", 0o644)
+	require.NoError(t, err)
+	put(t, first, "opens the journal")
 	fds := openFDs(t)
 
 	stop := make(chan struct{})

@@ -65,6 +65,9 @@ func (f *FS) create(ctx context.Context, name string, perm fs.FileMode, owner st
 		if err := regularOnly(fi.mode); err != nil {
 			return nil, fail("create", name, err)
 		}
+		if err := mayWrite(p); err != nil {
+			return nil, f.fail("create", name, err)
+		}
 		perm &= fi.mode // nobody may read more than before, not even for a moment
 	}
 	s, err := f.newStaged(ctx, p, name, os.O_RDWR, perm)
@@ -75,6 +78,19 @@ func (f *FS) create(ctx context.Context, name string, perm fs.FileMode, owner st
 		s.mode = fi.mode.Perm()
 	}
 	return s, nil
+}
+
+// mayWrite asks whether the process may write the file that is to be replaced:
+// a mode that protects it from being written protects it from this, too.
+func mayWrite(p place) error {
+	old, _, err := p.dir.open(p.base, os.O_WRONLY, 0)
+	if err == nil {
+		return old.Close()
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil // a program that runs, say, can't be written but replaced
 }
 
 // newStaged makes the file beside p, with perm less the umask as the mode it
