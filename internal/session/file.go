@@ -30,6 +30,7 @@ type file struct {
 
 	ended       atomic.Bool
 	read, wrote atomic.Int64
+	first       atomic.Int64 // lowest offset that was moved, plus one; 0: none
 
 	mu     sync.Mutex // guards the fields below
 	whole  int64      // everything below is written
@@ -53,8 +54,21 @@ func (f *file) ReadAt(p []byte, off int64) (int, error) {
 		return 0, context.Cause(f.ctx)
 	}
 	n, err := f.F.ReadAt(p, off)
-	f.read.Add(int64(n))
+	if n > 0 {
+		f.began(off)
+		f.read.Add(int64(n))
+	}
 	return n, err
+}
+
+// began notes where the transfer begins.
+func (f *file) began(off int64) {
+	for {
+		first := f.first.Load()
+		if first != 0 && first <= off+1 || f.first.CompareAndSwap(first, off+1) {
+			return
+		}
+	}
 }
 
 func (f *file) WriteAt(p []byte, off int64) (int, error) {
@@ -93,7 +107,10 @@ func (f *file) admit(off, n int64) error {
 
 // note keeps the books of one write.
 func (f *file) note(off, n int64, err error) {
-	f.wrote.Add(n)
+	if n > 0 {
+		f.began(off)
+		f.wrote.Add(n)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if off <= f.whole {
@@ -215,6 +232,7 @@ func (f *file) end(verdict quaymaster.Verdict, err error) {
 	}
 	f.s.drop(f)
 	e := &quaymaster.Event{Kind: f.kind, Path: vfs.Wire(f.name), Elapsed: time.Since(f.start), Err: err}
+	e.Offset = max(f.first.Load()-1, 0)
 	switch f.kind {
 	case quaymaster.KindUpload:
 		e.Bytes, e.Verdict = f.wrote.Load(), verdict

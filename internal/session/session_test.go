@@ -273,6 +273,8 @@ func TestKeptUpload(t *testing.T) {
 	_, err = f.WriteAt([]byte("4567"), 4)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
+	assert.EqualValues(t, 4, s.rec.last(t).Offset, "where it was taken up")
+	assert.EqualValues(t, 4, s.rec.last(t).Bytes)
 	assert.Equal(t, "01234567", get(t, fsys, "f"))
 
 	require.NoError(t, vfs.Abort(begin(t, s, "g", "x"), nil))
