@@ -4,6 +4,7 @@
 package account
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -43,6 +44,8 @@ func New(cfg *config.Config, private []Place, log *slog.Logger) (*Set, error) {
 		h, user := b.account(a)
 		if a.Enabled && h != nil {
 			set.static.Users[a.Name] = user
+			// Unknown users must cost what known ones do, imported hashes or not.
+			set.static.Decoy = cmp.Or(set.static.Decoy, a.Password)
 			set.homes = append(set.homes, h)
 		}
 	}
