@@ -233,7 +233,9 @@ func (a *activeChannel) Read(p []byte) (int, error) {
 }
 
 func (a *activeChannel) Write(p []byte) (int, error) {
+	a.c.writing.Add(1)
 	n, err := a.Channel.Write(p)
+	a.c.writing.Add(-1)
 	a.c.touch()
 	return n, err
 }

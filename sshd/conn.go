@@ -34,6 +34,7 @@ type conn struct {
 	channels   sync.WaitGroup
 	open       atomic.Int64 // channels
 	running    atomic.Int64 // handlers that are not merely waiting
+	writing    atomic.Int64 // writes to the client that have not returned
 	noMore     atomic.Bool  // the client promised to open no more sessions
 	lastActive atomic.Int64 // Unix nanoseconds; channel data
 }

@@ -295,6 +295,43 @@ func TestIdleTimeout(t *testing.T) {
 	assert.ErrorIs(t, rec.find(quaymaster.KindLogout).Err, quaymaster.ErrIdle)
 }
 
+// A handler that is at work is not idle.
+func TestIdleTimeoutSparesWork(t *testing.T) {
+	finish := make(chan struct{})
+	c := dial(t, start(t, &sshd.Server{IdleTimeout: 30 * time.Millisecond, Commands: map[string]sshd.Handler{
+		"work": sshd.HandlerFunc(func(context.Context, *sshd.Session) error { <-finish; return nil }),
+	}}))
+	ran := make(chan error, 1)
+	go func() { ran <- newSession(t, c).Run("work") }()
+	select {
+	case err := <-ran:
+		t.Fatal("ended at work: ", err)
+	case <-time.After(150 * time.Millisecond): // several timeouts long
+	}
+	close(finish)
+	assert.NoError(t, <-ran)
+}
+
+// A client that does not take what it asked for is idle.
+func TestIdleTimeoutEndsStalledClient(t *testing.T) {
+	rec := &recorder{}
+	c := dial(t, start(t, &sshd.Server{IdleTimeout: 50 * time.Millisecond, Sink: rec, Commands: map[string]sshd.Handler{
+		"flood": sshd.HandlerFunc(func(_ context.Context, s *sshd.Session) error {
+			for {
+				if _, err := s.Write(make([]byte, 1<<20)); err != nil {
+					return err
+				}
+			}
+		}),
+	}}))
+	s := newSession(t, c)
+	_, err := s.StdoutPipe() // and never read
+	require.NoError(t, err)
+	require.NoError(t, s.Start("flood"))
+	eventually(t, "ended", func() bool { return rec.find(quaymaster.KindLogout) != nil })
+	assert.ErrorIs(t, rec.find(quaymaster.KindLogout).Err, quaymaster.ErrIdle)
+}
+
 // A client whose line is dead is dropped after three unanswered questions.
 func TestKeepAlive(t *testing.T) {
 	rec := &recorder{}

@@ -42,7 +42,7 @@ type Server struct {
 	// Zero means one minute, negative no limit.
 	HandshakeTimeout time.Duration
 	// IdleTimeout ends a connection on which no channel moved a byte for so
-	// long. Zero means 15 minutes, negative no limit. Identity.Limits.Idle
+	// long, while no handler was at work. Zero means 15 minutes, negative no limit. Identity.Limits.Idle
 	// takes its place when set.
 	IdleTimeout time.Duration
 	// KeepAlive is how long a connection may be silent before the client is

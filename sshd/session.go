@@ -28,8 +28,9 @@ type Session struct {
 	idle    atomic.Bool
 }
 
-// Idle says that the handler merely waits for the client: with no file open,
-// ending the connection would lose nothing. A handler begins active.
+// Idle says that the handler merely waits for the client: then idle timeout
+// and drain may end the connection, the drain only while no file is open. A
+// handler begins active, and should be idle whenever it waits in Read.
 func (s *Session) Idle() {
 	if !s.idle.Swap(true) {
 		s.running.Add(-1)

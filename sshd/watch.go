@@ -85,7 +85,9 @@ func (w *watchedConn) every(first time.Duration, f func() time.Duration) {
 	})
 }
 
-// watchIdle ends the connection when its channels moved nothing for limit.
+// watchIdle ends the connection when its channels moved nothing for limit: the
+// client asks for nothing, or does not take what it asked for. A handler that
+// is at work without either, such as on a long copy, is not idle.
 func (c *conn) watchIdle(limit time.Duration) {
 	if limit <= 0 {
 		return
@@ -94,6 +96,9 @@ func (c *conn) watchIdle(limit time.Duration) {
 		left := limit - time.Since(time.Unix(0, c.lastActive.Load()))
 		if left > 0 {
 			return left
+		}
+		if c.running.Load() > 0 && c.writing.Load() == 0 {
+			return limit
 		}
 		c.nc.End(quaymaster.ErrIdle)
 		return 0
