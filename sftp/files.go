@@ -4,7 +4,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
+	"github.com/quaymaster/quaymaster"
 	"github.com/quaymaster/quaymaster/vfs"
 )
 
@@ -168,7 +170,12 @@ func (s *server) copyData(r *request) []byte {
 	if n == 0 {
 		n = -1
 	}
-	_, err = vfs.CopyRange(s.ctx, dst, r.off, src, r.off2, n)
+	start := time.Now()
+	n, err = vfs.CopyRange(s.ctx, dst, r.off, src, r.off2, n)
+	s.sess.Emit(&quaymaster.Event{
+		Kind: quaymaster.KindCopy, Path: vfs.Wire(r.h2.name), Target: vfs.Wire(r.h.name),
+		Offset: r.off, Bytes: n, Elapsed: time.Since(start), Err: err,
+	})
 	return s.status(r, err)
 }
 

@@ -15,7 +15,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/quaymaster/quaymaster"
 	"github.com/quaymaster/quaymaster/sftp"
+	"github.com/quaymaster/quaymaster/sshd"
 	"github.com/quaymaster/quaymaster/vfs"
 	"github.com/quaymaster/quaymaster/vfs/memfs"
 )
@@ -410,6 +412,30 @@ func TestExtensions(t *testing.T) {
 	alias := c.open("hard", rd|wr)
 	typ, body = ext("copy-data", str(src), u64(0), u64(0), str(alias), u64(5))
 	assert.Equal(t, u32(4), body[:4], "one inode under two names: %d %q", typ, body)
+}
+
+// copied keeps the event of a copy.
+type copied struct{ event *quaymaster.Event }
+
+func (c *copied) Emit(_ context.Context, e *quaymaster.Event) {
+	if e.Kind == quaymaster.KindCopy {
+		kept := *e
+		c.event = &kept
+	}
+}
+
+func TestCopyIsTold(t *testing.T) {
+	fsys, sink := memfs.New(), &copied{}
+	put(t, fsys, "f", "0123456789")
+	c := initRaw(t, &sftp.Handler{}, fsys, &sshd.PipeOptions{Sink: sink})
+	src, dst := c.open("f", rd), c.open("copy", wr|creat|trunc)
+	code, _ := c.status(200, str("copy-data"), str(src), u64(2), u64(5), str(dst), u64(0))
+	require.Zero(t, code)
+	c.status(4, str(dst)) // a reply after it: the event was emitted
+	require.NotNil(t, sink.event)
+	assert.Equal(t, "/f", sink.event.Path)
+	assert.Equal(t, "/copy", sink.event.Target)
+	assert.EqualValues(t, 5, sink.event.Bytes)
 }
 
 func TestCheckFile(t *testing.T) {
