@@ -218,12 +218,9 @@ type Identity struct {
 // Limits bounds what an Identity uses. Zero fields mean: no limit of its own,
 // the server's holds.
 type Limits struct {
-	Sessions    int           // at the same time
-	ReadBytes   int64         // per second, downloads
-	WriteBytes  int64         // per second, uploads
+	Sessions    int           // at the same time, on one server
 	Idle        time.Duration // without any request
 	Lifetime    time.Duration // of a session
-	Quota       int64         // bytes stored
 	MaxFileSize int64         // bytes in one uploaded file
 }
 

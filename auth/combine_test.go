@@ -286,7 +286,7 @@ func TestRequireNarrows(t *testing.T) {
 		switch c := r.Cred.(type) {
 		case auth.PublicKey:
 			id.ForceCommand, id.Permit = "internal-sftp", no(vfs.OpRemove)
-			id.Limits = auth.Limits{Sessions: 1, Quota: 10}
+			id.Limits = auth.Limits{Sessions: 1, MaxFileSize: 10}
 		case auth.Password:
 			id.Permit, id.Limits = no(vfs.OpMkdir), auth.Limits{Sessions: 5, Idle: time.Minute}
 			switch c {
@@ -303,7 +303,7 @@ func TestRequireNarrows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if id.ForceCommand != "internal-sftp" || id.Limits != (auth.Limits{Sessions: 1, Quota: 10, Idle: time.Minute}) {
+	if id.ForceCommand != "internal-sftp" || id.Limits != (auth.Limits{Sessions: 1, MaxFileSize: 10, Idle: time.Minute}) {
 		t.Errorf("%+v", id)
 	}
 	for kind, want := range map[vfs.OpKind]error{vfs.OpRemove: fs.ErrPermission, vfs.OpMkdir: fs.ErrPermission, vfs.OpStat: nil} {

@@ -142,11 +142,8 @@ func bothPermit(a, b vfs.Check) vfs.Check {
 func bothLimits(a, b Limits) Limits {
 	return Limits{
 		Sessions:    smaller(a.Sessions, b.Sessions),
-		ReadBytes:   smaller(a.ReadBytes, b.ReadBytes),
-		WriteBytes:  smaller(a.WriteBytes, b.WriteBytes),
 		Idle:        smaller(a.Idle, b.Idle),
 		Lifetime:    smaller(a.Lifetime, b.Lifetime),
-		Quota:       smaller(a.Quota, b.Quota),
 		MaxFileSize: smaller(a.MaxFileSize, b.MaxFileSize),
 	}
 }

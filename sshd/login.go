@@ -31,7 +31,7 @@ type login struct {
 	wanted  []auth.Method     // that may come next
 	failed  int
 	queries int
-	end     func() // releases the gate
+	end     []func() // releases what the login took
 }
 
 // permKey is where the identity travels in ssh.Permissions, from the callback
@@ -59,8 +59,8 @@ func (l *login) begin(ctx context.Context, c *conn, cfg *ssh.ServerConfig) {
 
 // release undoes what the login took.
 func (l *login) release() {
-	if l.end != nil {
-		l.end()
+	for _, f := range l.end {
+		f()
 	}
 }
 
@@ -182,7 +182,7 @@ func (l *login) attempt(meta ssh.ConnMetadata, cred auth.Credential, perms *ssh.
 	case id == nil || id.User == "" || id.Home == nil:
 		return nil, l.deny(meta, cred.Method(), errors.New("the authenticator returned an incomplete identity"))
 	}
-	if l.end, err = l.c.admit(l.ctx, id.User); err != nil {
+	if err := l.admit(id); err != nil {
 		return nil, l.deny(meta, cred.Method(), err)
 	}
 	l.tell(id.User, cred.Method(), start, nil)
@@ -191,6 +191,21 @@ func (l *login) attempt(meta ssh.ConnMetadata, cred auth.Credential, perms *ssh.
 		out.CriticalOptions, out.Extensions = perms.CriticalOptions, perms.Extensions
 	}
 	return out, nil
+}
+
+// admit asks whether there is room for one more session of id.
+func (l *login) admit(id *auth.Identity) error {
+	release, err := l.c.srv.logins.Take(id.User, id.Limits.Sessions)
+	if err != nil {
+		return err
+	}
+	l.end = append(l.end, release)
+	release, err = l.c.admit(l.ctx, id.User)
+	if err != nil {
+		return err
+	}
+	l.end = append(l.end, release)
+	return nil
 }
 
 // goOn records a factor and returns the error with which x/crypto/ssh asks for

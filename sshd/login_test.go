@@ -271,6 +271,20 @@ func TestWeakRSA(t *testing.T) {
 	assert.Error(t, try(start(t, &sshd.Server{Auth: a}), ssh.PublicKeys(key)))
 }
 
+func TestSessionLimit(t *testing.T) {
+	rec := &recorder{}
+	addr := start(t, &sshd.Server{Sink: rec, Auth: auth.Func(func(_ context.Context, r *auth.Request) (*auth.Identity, error) {
+		id := identity(r.User)
+		id.Limits.Sessions = 2
+		return id, nil
+	})})
+	first := dial(t, addr)
+	dial(t, addr)
+	assert.Error(t, try(addr, ssh.Password("p")), "a third")
+	require.NoError(t, first.Close())
+	eventually(t, "room again", func() bool { return try(addr, ssh.Password("p")) == nil })
+}
+
 func TestHandshakeTimeout(t *testing.T) {
 	rec := &recorder{}
 	addr := start(t, &sshd.Server{HandshakeTimeout: 50 * time.Millisecond, Sink: rec})
@@ -298,7 +312,7 @@ func TestIdleTimeout(t *testing.T) {
 // A handler that is at work is not idle.
 func TestIdleTimeoutSparesWork(t *testing.T) {
 	finish := make(chan struct{})
-	c := dial(t, start(t, &sshd.Server{IdleTimeout: 30 * time.Millisecond, Commands: map[string]sshd.Handler{
+	c := dial(t, start(t, &sshd.Server{IdleTimeout: 500 * time.Millisecond, Commands: map[string]sshd.Handler{
 		"work": sshd.HandlerFunc(func(context.Context, *sshd.Session) error { <-finish; return nil }),
 	}}))
 	ran := make(chan error, 1)
@@ -306,7 +320,7 @@ func TestIdleTimeoutSparesWork(t *testing.T) {
 	select {
 	case err := <-ran:
 		t.Fatal("ended at work: ", err)
-	case <-time.After(150 * time.Millisecond): // several timeouts long
+	case <-time.After(1500 * time.Millisecond): // several timeouts long
 	}
 	close(finish)
 	assert.NoError(t, <-ran)
@@ -335,7 +349,7 @@ func TestIdleTimeoutEndsStalledClient(t *testing.T) {
 // A client whose line is dead is dropped after three unanswered questions.
 func TestKeepAlive(t *testing.T) {
 	rec := &recorder{}
-	addr := start(t, &sshd.Server{KeepAlive: 20 * time.Millisecond, Sink: rec})
+	addr := start(t, &sshd.Server{KeepAlive: 250 * time.Millisecond, Sink: rec})
 	nc, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	defer nc.Close()

@@ -76,4 +76,5 @@ type Server struct {
 
 	loop   serve.Loop
 	leases session.Leases
+	logins session.Logins
 }
