@@ -29,8 +29,8 @@
 // # Concurrency
 //
 // A connection takes two goroutines while it is idle, and one more for each
-// open channel and its handler. Clocks run without any. A panic in a handler
-// ends its connection only.
+// open channel and its handler. Clocks run without any. A panic in a handler ends
+// its channel only.
 //
 // # Security considerations
 //
