@@ -330,7 +330,7 @@ func (a *adapter) replaceable(from fs.FileInfo, oldname, newname string) error {
 	switch {
 	case err != nil:
 		return err
-	case strings.HasPrefix(oldname, newname+"/"):
+	case to.IsDir() && strings.HasPrefix(oldname, newname+"/"): // a link may lead there
 		return vfs.ErrNotEmpty
 	case from.IsDir() && !to.IsDir():
 		return vfs.ErrNotDir
