@@ -291,7 +291,7 @@ func (a *adapter) rename(oldname, newname string, mode vfs.RenameMode) error {
 			return nil
 		}
 		err = a.replaceable(from, oldname, newname)
-	case err == nil && from.IsDir() && strings.HasPrefix(newname, oldname+"/"):
+	case err == nil && from.IsDir() && a.inside(newname, oldname):
 		err = fs.ErrInvalid
 	}
 	if err != nil {
@@ -305,6 +305,23 @@ func (a *adapter) rename(oldname, newname string, mode vfs.RenameMode) error {
 		}
 	}
 	return err
+}
+
+// inside tells whether name lies below dir, with no link between that leads
+// elsewhere.
+func (a *adapter) inside(name, dir string) bool {
+	rest, below := strings.CutPrefix(name, dir+"/")
+	for below {
+		elem, more, deeper := strings.Cut(rest, "/")
+		if !deeper {
+			return true
+		}
+		dir, rest = dir+"/"+elem, more
+		if fi, err := a.lstat(dir); err == nil && fi.Mode()&fs.ModeSymlink != 0 {
+			return false
+		}
+	}
+	return false
 }
 
 // sameFile tells whether both names lead to one file, as far as that is known.
@@ -338,7 +355,7 @@ func (a *adapter) replaceable(from fs.FileInfo, oldname, newname string) error {
 		return vfs.ErrIsDir
 	case !to.IsDir():
 		return nil
-	case strings.HasPrefix(newname, oldname+"/"):
+	case a.inside(newname, oldname):
 		return fs.ErrInvalid
 	}
 	return a.empty(newname)
