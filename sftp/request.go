@@ -61,8 +61,6 @@ type verb struct {
 	run    func(s *server, r *request) []byte
 }
 
-// The claims of the kinds. What changes the tree of names runs alone in it;
-// what concerns one path shares the tree.
 var errDenied = &StatusError{CodePermissionDenied, "Request is not allowed on this server"}
 
 // lookup finds the verb of r; for an unknown or denied one it sets r.err.
@@ -87,7 +85,8 @@ func (s *server) lookup(r *request, p *parser) (verb, bool) {
 	return v, true
 }
 
-// verbOf returns the verb of a packet type of the draft.
+// verbOf returns the verb of a packet type of the draft. What changes the tree
+// of names runs alone in it; what concerns one path shares the tree.
 func verbOf(kind byte) (verb, bool) {
 	tree := claims{tree: alone}
 	look := claims{tree: shared, path: shared}
