@@ -31,13 +31,16 @@ var (
 // Conn describes one client connection. It is immutable once it was handed
 // out, so it may be kept and read from any goroutine.
 type Conn struct {
-	ID       string               // unique and time-ordered, see NewID
-	Protocol string               // "ssh", "sftp", "scp", "ftp", "ftps", "http", "https"
-	Client   string               // client software as it announced itself; untrusted
-	Local    net.Addr             // nil when there is no socket (stdin and stdout)
-	Remote   net.Addr             // nil when there is no socket
-	TLS      *tls.ConnectionState // nil: not TLS
-	Start    time.Time
+	ID       string // unique and time-ordered, see NewID
+	Protocol string // "ssh", "sftp", "scp", "ftp", "ftps", "http", "https"
+	Client   string // client software as it announced itself; untrusted
+	// Fingerprint tells the client's software by how it speaks, whatever name it
+	// gives itself: "hassh:<hex>" for SSH; empty when there is none. Untrusted.
+	Fingerprint string
+	Local       net.Addr             // nil when there is no socket (stdin and stdout)
+	Remote      net.Addr             // nil when there is no socket
+	TLS         *tls.ConnectionState // nil: not TLS
+	Start       time.Time
 }
 
 // LogValue groups the fields that identify the connection in a log.
@@ -54,6 +57,9 @@ func (c *Conn) LogValue() slog.Value {
 	}
 	if c.Client != "" {
 		attrs = append(attrs, slog.String("client", c.Client))
+	}
+	if c.Fingerprint != "" {
+		attrs = append(attrs, slog.String("fingerprint", c.Fingerprint))
 	}
 	return slog.GroupValue(attrs...)
 }

@@ -127,14 +127,15 @@ func (c *conn) handshake(ctx context.Context, cfg *ssh.ServerConfig) (<-chan ssh
 	c.login.begin(ctx, c, cfg)
 	// The keys are exchanged by now.
 	cfg.PreAuthConnCallback = func(meta ssh.ServerPreAuthConn) {
-		info := *c.info
-		info.Client = string(meta.ClientVersion())
-		c.info = &info
 		c.emit(ctx, &quaymaster.Event{
-			Kind: quaymaster.KindHandshake, Target: algorithmsOf(meta), Elapsed: time.Since(info.Start),
+			Kind: quaymaster.KindHandshake, Target: algorithmsOf(meta), Elapsed: time.Since(c.info.Start),
 		})
 	}
-	sc, chans, requests, err := ssh.NewServerConn(c.sock, cfg)
+	transport, err := c.meet(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	sc, chans, requests, err := ssh.NewServerConn(transport, cfg)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -151,6 +152,31 @@ func (c *conn) handshake(ctx context.Context, cfg *ssh.ServerConfig) (<-chan ssh
 	c.log = c.log.With("user", id.User)
 	c.startClocks(id)
 	return chans, requests, nil
+}
+
+// meet says who we are and learns who the client is, before x/crypto/ssh takes
+// over: that can't choose what to offer by what the client offers.
+func (c *conn) meet(cfg *ssh.ServerConfig) (net.Conn, error) {
+	version := cfg.ServerVersion + "\r\n"
+	if _, err := c.sock.Write([]byte(version)); err != nil {
+		return nil, err
+	}
+	h, err := readHello(c.sock)
+	if err != nil {
+		return nil, err
+	}
+	info := *c.info
+	info.Client = h.version
+	if h.offer != nil {
+		info.Fingerprint = "hassh:" + h.offer.hassh()
+	}
+	c.info = &info
+	if !c.srv.ClientCipherOrder {
+		cfg.Ciphers = h.offer.steer(cfg.Ciphers)
+	}
+	b := batch(c.sock, &c.srv.buffers)
+	b.replay, b.skip = h.raw, len(version)
+	return b, nil
 }
 
 var errHandshakeTimeout = errors.New("no login within the time allowed")

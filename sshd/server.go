@@ -63,6 +63,11 @@ type Server struct {
 	// Algorithms narrows or widens what is negotiated; nil means
 	// DefaultAlgorithms.
 	Algorithms *Algorithms
+	// ClientCipherOrder lets the client's order of ciphers decide, as RFC 4253
+	// has it. If false, a client that knows AES-GCM gets it, also when it
+	// prefers chacha20-poly1305 as OpenSSH does, on machines where that
+	// multiplies the speed.
+	ClientCipherOrder bool
 	// Version is the software name in the identification string, at most 200
 	// printable ASCII characters without blank or "-". Empty means
 	// "Quaymaster". It should not contain "OpenSSH": some clients change their
@@ -74,7 +79,8 @@ type Server struct {
 	// Partial says what becomes of interrupted uploads.
 	Partial quaymaster.PartialPolicy
 
-	loop   serve.Loop
-	leases session.Leases
-	logins session.Logins
+	loop    serve.Loop
+	leases  session.Leases
+	logins  session.Logins
+	buffers buffers
 }

@@ -1,0 +1,193 @@
+package sshd
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// batchSize is what one system call moves at the most: enough to make
+	// calls rare, small enough to stay in the cache.
+	batchSize = 128 << 10
+	// directWrite is the longest packet that is written at once when nothing
+	// waits: a reply that nobody would gain from holding back.
+	directWrite = 4 << 10
+	// flushTimeout bounds how long Close tries to send what was written.
+	flushTimeout = 5 * time.Second
+)
+
+// buffers are lent to connections while they move data.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) get() *[]byte {
+	if buf, ok := b.pool.Get().(*[]byte); ok {
+		return buf
+	}
+	buf := make([]byte, 0, batchSize)
+	return &buf
+}
+
+func (b *buffers) put(buf *[]byte) {
+	*buf = (*buf)[:0]
+	b.pool.Put(buf)
+}
+
+// batchConn stands between x/crypto/ssh, which writes and reads packet by
+// packet, and the socket. Writes are gathered while the ones before are on
+// their way to the kernel, so that system calls are few and overlap
+// encryption; reads take what is there. It holds buffers only while data
+// moves. An error of a write shows at the next one; Close sends what is left.
+type batchConn struct {
+	net.Conn
+	lend *buffers
+
+	// The reader's own.
+	replay []byte  // read before, comes first
+	in     *[]byte // nil: nothing read ahead
+	ahead  []byte  // the part of in that was not taken
+	flood  bool    // the last read was filled: more is likely
+
+	// skip is what the first write begins with and was sent already.
+	skip int
+
+	mu       sync.Mutex // guards the fields below
+	changed  sync.Cond
+	pending  *[]byte // nil: nothing
+	flushing bool    // somebody is in Conn.Write
+	closed   bool
+	err      error
+}
+
+func batch(nc net.Conn, lend *buffers) *batchConn {
+	b := &batchConn{Conn: nc, lend: lend}
+	b.changed.L = &b.mu
+	return b
+}
+
+func (b *batchConn) Read(p []byte) (int, error) {
+	if len(b.replay) > 0 {
+		n := copy(p, b.replay)
+		if b.replay = b.replay[n:]; len(b.replay) == 0 {
+			b.replay = nil
+		}
+		return n, nil
+	}
+	if b.in == nil {
+		if !b.flood || len(p) >= batchSize {
+			n, err := b.Conn.Read(p)
+			b.flood = n == len(p)
+			return n, err
+		}
+		// Only now is a buffer worth its memory.
+		b.in = b.lend.get()
+		n, err := b.Conn.Read((*b.in)[:batchSize])
+		b.ahead = (*b.in)[:n]
+		b.flood = n > len(p)
+		if n == 0 {
+			b.lend.put(b.in)
+			b.in = nil
+			return 0, err
+		}
+	}
+	n := copy(p, b.ahead)
+	if b.ahead = b.ahead[n:]; len(b.ahead) == 0 {
+		b.lend.put(b.in)
+		b.in, b.ahead = nil, nil
+	}
+	return n, nil
+}
+
+func (b *batchConn) Write(p []byte) (int, error) {
+	size := len(p)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.skip > 0 {
+		n := min(b.skip, len(p))
+		b.skip -= n
+		p = p[n:]
+	}
+	for b.pending != nil && b.flushing && len(*b.pending)+len(p) > batchSize && b.err == nil && !b.closed {
+		b.changed.Wait()
+	}
+	switch {
+	case b.err != nil:
+		return 0, b.err
+	case b.closed:
+		return 0, net.ErrClosed
+	case len(p) == 0:
+		return size, nil
+	case !b.flushing && len(p) <= directWrite:
+		b.flushing = true
+		b.send(p)
+		if b.err != nil {
+			b.stop()
+			return 0, b.err
+		}
+		if b.pending != nil { // others wrote meanwhile
+			go b.flush()
+		} else {
+			b.stop()
+		}
+		return size, nil
+	}
+	if b.pending == nil {
+		b.pending = b.lend.get()
+	}
+	*b.pending = append(*b.pending, p...)
+	if !b.flushing {
+		b.flushing = true
+		go b.flush()
+	}
+	return size, nil
+}
+
+// flush sends what is pending until nothing is. It ends with the socket at the
+// latest, and Close waits for it.
+func (b *batchConn) flush() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.pending != nil && b.err == nil {
+		buf := b.pending
+		b.pending = nil
+		b.changed.Broadcast() // there is room
+		b.send(*buf)
+		b.lend.put(buf)
+	}
+	b.stop()
+}
+
+// send writes p with mu given up meanwhile.
+func (b *batchConn) send(p []byte) {
+	b.mu.Unlock()
+	_, err := b.Conn.Write(p)
+	b.mu.Lock()
+	if err != nil && b.err == nil {
+		b.err = err
+	}
+}
+
+func (b *batchConn) stop() {
+	b.flushing = false
+	if b.err != nil && b.pending != nil {
+		b.lend.put(b.pending)
+		b.pending = nil
+	}
+	b.changed.Broadcast()
+}
+
+// Close sends what was written and closes the socket. A peer that does not
+// read can delay it by flushTimeout.
+func (b *batchConn) Close() error {
+	b.mu.Lock()
+	b.closed = true
+	b.changed.Broadcast()
+	if b.flushing {
+		b.Conn.SetWriteDeadline(time.Now().Add(flushTimeout)) // a closed socket ends the flush, too
+	}
+	for b.flushing {
+		b.changed.Wait()
+	}
+	b.mu.Unlock()
+	return b.Conn.Close()
+}
