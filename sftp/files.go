@@ -30,6 +30,9 @@ func (s *server) open(r *request) []byte {
 		return s.status(r, err)
 	}
 	h := &handle{name: r.name, file: f, append: r.flags&flagAppend != 0}
+	if flag == os.O_RDONLY {
+		_, h.local = vfs.OSFile(f)
+	}
 	s.handles.add(h)
 	return handleReply(r, h)
 }
@@ -81,10 +84,11 @@ func (s *server) readFile(r *request) []byte {
 		return s.status(r, err)
 	}
 	const header = 4 + 1 + 4 + 4
-	if need := header + int(r.size); cap(r.out) < need {
-		r.out = make([]byte, 0, need)
-	}
-	b := beginPacket(r.out, fxpData, r.id)
+	r.room = s.handler.lend()
+	// The data lie in their page as they do in the file: copying to an address
+	// a little further on is several times slower on many processors.
+	start := (alignment - header + int(r.off%alignment)) % alignment
+	b := beginPacket((*r.room)[start:start], fxpData, r.id)
 	data := b[header : header+int(r.size)]
 	n, err := f.ReadAt(data, r.off)
 	if n == 0 {
@@ -96,6 +100,9 @@ func (s *server) readFile(r *request) []byte {
 	b = appendUint32(b, uint32(n))
 	return endPacket(b[:header+n])
 }
+
+// alignment is the size of a page.
+const alignment = 4096
 
 // writeFile writes, at the end when the file was opened for appending.
 func (s *server) writeFile(r *request) []byte {

@@ -32,6 +32,7 @@ type Handler struct {
 	IgnoreAttrs bool
 
 	spare sync.Pool // of *request
+	pages sync.Pool // of *[]byte, room for the longest packet
 }
 
 var _ sshd.Handler = (*Handler)(nil)
@@ -81,8 +82,26 @@ func (h *Handler) request() *request {
 	return new(request)
 }
 
+// lend returns a buffer with room for the longest packet at any alignment, for
+// a short time.
+func (h *Handler) lend() *[]byte {
+	if b, ok := h.pages.Get().(*[]byte); ok {
+		return b
+	}
+	b := make([]byte, maxPacket+alignment)
+	return &b
+}
+
+// giveBack ends what lend began.
+func (h *Handler) giveBack(r *request) {
+	if r.room != nil {
+		h.pages.Put(r.room)
+		r.room = nil
+	}
+}
+
 // recycle takes back a request that nothing refers to any more.
 func (h *Handler) recycle(r *request) {
-	*r = request{packet: r.packet[:0], out: r.out[:0]}
+	*r = request{buf: r.buf, out: r.out[:0]}
 	h.spare.Put(r)
 }

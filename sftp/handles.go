@@ -18,9 +18,10 @@ var (
 
 // handle is one open file or directory.
 type handle struct {
-	id   uint64
-	name string
-	lane lane
+	id    uint64
+	name  string
+	local bool // reading is quick: a local file that is only read
+	lane  lane
 	// The fields below belong to whoever holds lane, shared for reading.
 	file   vfs.File
 	append bool

@@ -30,7 +30,7 @@ type order struct {
 	mu    sync.Mutex // guards all lanes and the fields below
 	tree  lane
 	paths map[string]*lane
-	ready func(*request) // called with mu held; must not block
+	ready func(*request) // lets run what had to wait; called with mu held, must not block
 }
 
 // claims is what a request needs, in terms of its own fields.
@@ -47,8 +47,9 @@ const (
 	alone
 )
 
-// enter queues r, and passes it to ready as soon as it may run.
-func (o *order) enter(r *request, c claims) {
+// enter queues r. It returns true when r may run at once; otherwise r is passed
+// to ready as soon as it may.
+func (o *order) enter(r *request, c claims) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	want := func(l *lane, a access) {
@@ -67,11 +68,7 @@ func (o *order) enter(r *request, c claims) {
 	if r.h2 != nil && r.h2 != r.h {
 		want(&r.h2.lane, c.also)
 	}
-	r.missing = r.claimed
-	if r.claimed == 0 {
-		o.ready(r)
-		return
-	}
+	r.missing = r.claimed + 1 // itself, so that admit does not pass it on
 	for i := range r.claimed {
 		l := r.claims[i].lane
 		l.users++
@@ -80,6 +77,8 @@ func (o *order) enter(r *request, c claims) {
 	for i := range r.claimed {
 		o.admit(r.claims[i].lane)
 	}
+	r.missing--
+	return r.missing == 0
 }
 
 // pathLane returns the lane of a path, which lives while somebody is in it.

@@ -12,6 +12,7 @@ import (
 type request struct {
 	kind   byte
 	id     uint32
+	buf    []byte // room for packet
 	packet []byte // type, id and the rest, without the length
 	out    []byte // room for the reply
 	verb   verb
@@ -24,34 +25,33 @@ type request struct {
 	attr         *vfs.Attr
 	off, off2    int64
 	size         int64
-	data         []byte // part of packet
+	data         []byte  // part of packet
+	room         *[]byte // lent for the reply to READ; nil: none
 
-	cost    int // bytes in flight
 	claims  [4]claim
 	claimed int
 	missing int // claims not yet at the head; guarded by the order
 }
 
+// lead is what lies before packet, so that the data of a WRITE begin at a cache
+// line: see alignment.
+const lead = 64 - (1 + 4 + 4 + 8 + 8 + 4)
+
 // grow makes packet n bytes long.
 func (r *request) grow(n int) {
-	if cap(r.packet) < n {
+	if cap(r.buf) < lead+n {
 		// Full-sized writes come in streams: leave room for the next.
 		size := 512
 		for size < n {
 			size *= 2
 		}
-		r.packet = make([]byte, size)
+		r.buf = make([]byte, lead+size)
 	}
-	r.packet = r.packet[:n]
+	r.packet = r.buf[lead : lead+n]
 }
 
-// want is the size of the reply that a READ asks for.
-func (r *request) want() int64 {
-	if r.kind == fxpRead {
-		return r.size
-	}
-	return 0
-}
+// reads tells whether r is a READ of an open file.
+func (r *request) reads() bool { return r.kind == fxpRead && r.h != nil }
 
 // verb is what is known about a kind of request.
 type verb struct {
@@ -59,6 +59,12 @@ type verb struct {
 	claims claims
 	decode func(s *server, r *request, p *parser)
 	run    func(s *server, r *request) []byte
+}
+
+// long tells whether v may take so much time that nothing else should wait for
+// it.
+func (v *verb) long() bool {
+	return v.name == "copy-data" || v.name == "check-file" || v.name == "fsync"
 }
 
 var errDenied = &StatusError{CodePermissionDenied, "Request is not allowed on this server"}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 
 	"github.com/quaymaster/quaymaster"
@@ -20,11 +19,11 @@ import (
 const (
 	// maxWorkers is how many requests of one channel run at the same time.
 	maxWorkers = 8
-	// maxInFlight and maxInFlightBytes bound what was read but not answered,
-	// counting what READ requests ask for. OpenSSH has 64 requests of 32 KiB
-	// on the way.
+	// maxInFlight and maxInFlightBytes bound the requests that were read but not
+	// answered. What READ asks for takes memory only while it runs. Few bytes
+	// are best: they are written while they are still in the processor's cache.
 	maxInFlight      = 128
-	maxInFlightBytes = 4 << 20
+	maxInFlightBytes = 1 << 20
 )
 
 // errProtocol ends a channel whose client does not speak SFTP.
@@ -91,12 +90,11 @@ func (s *server) serve() error {
 // read takes requests off the channel and hands them on.
 func (s *server) read(in *bufio.Reader) error {
 	for {
-		r := s.handler.request()
-		if err := s.readPacket(in, r); err != nil {
-			s.handler.recycle(r)
-			if err == io.EOF {
-				return nil
-			}
+		r, err := s.readPacket(in)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		if r.kind == fxpInit {
@@ -110,35 +108,38 @@ func (s *server) read(in *bufio.Reader) error {
 		if !s.inited {
 			return fmt.Errorf("%w: request %d before INIT", errProtocol, r.kind)
 		}
-		if err := s.dispatch(r); err != nil {
+		if err := s.dispatch(r, in.Buffered() == 0); err != nil {
 			return err
 		}
 	}
 }
 
-// readPacket fills r.packet. io.EOF means the end between two packets.
-func (s *server) readPacket(in *bufio.Reader, r *request) error {
-	var head [4]byte
-	if _, err := io.ReadFull(in, head[:]); err != nil {
-		if err == io.ErrUnexpectedEOF {
-			return fmt.Errorf("%w: channel ended within a packet", errProtocol)
-		}
-		return err
+// readPacket reads one packet. io.EOF means the end between two packets.
+func (s *server) readPacket(in *bufio.Reader) (*request, error) {
+	head, err := in.Peek(4)
+	if err == io.EOF && len(head) > 0 {
+		return nil, fmt.Errorf("%w: channel ended within a packet", errProtocol)
 	}
-	size := binary.BigEndian.Uint32(head[:])
+	if err != nil {
+		return nil, err
+	}
+	size := binary.BigEndian.Uint32(head)
+	in.Discard(4) // it was peeked at
 	if size > maxPacket {
-		return s.tooLong(in, size)
+		return nil, s.tooLong(in, size)
 	}
 	if size < 5 { // type and id, or the version of INIT
-		return fmt.Errorf("%w: packet of %d bytes", errProtocol, size)
+		return nil, fmt.Errorf("%w: packet of %d bytes", errProtocol, size)
 	}
+	r := s.handler.request() // only now: an idle channel holds no buffers
 	r.grow(int(size))
 	if _, err := io.ReadFull(in, r.packet); err != nil {
-		return fmt.Errorf("%w: channel ended within a packet", errProtocol)
+		s.handler.recycle(r)
+		return nil, fmt.Errorf("%w: channel ended within a packet", errProtocol)
 	}
 	r.kind = r.packet[0]
 	r.id = binary.BigEndian.Uint32(r.packet[1:5])
-	return nil
+	return r, nil
 }
 
 // tooLong answers a packet that will not be read, so that the client's user
@@ -170,8 +171,9 @@ func (s *server) init(r *request) error {
 	return nil
 }
 
-// dispatch decodes r and queues it, after it waited for room.
-func (s *server) dispatch(r *request) error {
+// dispatch decodes r and gets it to run, after it waited for room. last says
+// that nothing else of the client's was read so far.
+func (s *server) dispatch(r *request, last bool) error {
 	p := parser{b: r.packet[5:]}
 	v, known := s.lookup(r, &p)
 	if known && v.decode != nil {
@@ -181,7 +183,8 @@ func (s *server) dispatch(r *request) error {
 		}
 	}
 	r.verb = v
-	if !s.reserve(r) {
+	alone, ok := s.reserve(r)
+	if !ok {
 		s.handler.recycle(r)
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -191,135 +194,15 @@ func (s *server) dispatch(r *request) error {
 	if r.err != nil { // it will only be answered
 		c = claims{}
 	}
-	s.order.enter(r, c)
-	return nil
-}
-
-// reserve waits until r fits into the bounds of what is in flight.
-func (s *server) reserve(r *request) bool {
-	r.cost = len(r.packet) + int(r.want())
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for s.requests > 0 && (s.requests >= maxInFlight || s.bytes+r.cost > maxInFlightBytes) {
-		s.changed.Wait()
-	}
-	if s.ctx.Err() != nil || s.broken != nil {
-		return false
-	}
-	if s.requests == 0 {
-		s.sess.Active()
-	}
-	s.requests++
-	s.bytes += r.cost
-	return true
-}
-
-// submit makes r run. It is called with the order's lock held.
-func (s *server) submit(r *request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.queue = append(s.queue, r)
 	switch {
-	case s.idle > 0:
-		s.changed.Broadcast()
-	case s.workers < maxWorkers:
-		s.workers++
-		go s.work()
-	}
-}
-
-// work runs requests. One worker stays when there are none.
-func (s *server) work() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for {
-		for len(s.queue) == 0 {
-			if s.ended || s.idle > 0 {
-				s.workers--
-				s.changed.Broadcast()
-				return
-			}
-			s.idle++
-			s.changed.Wait()
-			s.idle--
-		}
-		r := s.queue[0]
-		s.queue[0] = nil
-		s.queue = s.queue[1:]
-		s.mu.Unlock()
+	case !s.order.enter(r, c): // somebody will submit it
+	case r.reads() && r.h.local, last && alone && !v.long():
+		// A worker could not be faster: there is nothing to do beside it.
 		s.run(r)
-		s.mu.Lock()
+	default:
+		s.submit(r)
 	}
-}
-
-// run executes r, answers it, and lets the next ones go.
-func (s *server) run(r *request) {
-	reply := s.execute(r)
-	// The place is given up before the answer is sent: a client that does not
-	// read must not hold up what it asked for on other handles.
-	s.order.leave(r)
-	if reply != nil {
-		s.send(reply)
-	}
-	s.mu.Lock()
-	s.requests--
-	s.bytes -= r.cost
-	last := s.requests == 0
-	if last {
-		s.sess.Idle()
-	}
-	s.changed.Broadcast()
-	s.mu.Unlock()
-	s.handler.recycle(r)
-}
-
-// execute runs one request and returns the packet that answers it; nil after a
-// panic, which ends the session, not the process.
-func (s *server) execute(r *request) (reply []byte) {
-	defer func() {
-		if v := recover(); v != nil {
-			s.log.Error("panic in a request; only that session ends", "request", r.verb.name, "panic", v, "stack", string(debug.Stack()))
-			s.send(appendStatus(nil, r.id, CodeFailure, "Internal error"))
-			s.breakOff(fmt.Errorf("sftp: panic: %v", v))
-		}
-	}()
-	if r.err != nil {
-		return s.status(r, r.err)
-	}
-	return r.verb.run(s, r)
-}
-
-// send writes one packet.
-func (s *server) send(packet []byte) {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	if _, err := s.sess.Write(packet); err != nil {
-		s.breakOff(err)
-	}
-}
-
-// breakOff notes why the channel is of no use any more, and wakes the reader.
-func (s *server) breakOff(err error) {
-	s.mu.Lock()
-	first := s.broken == nil
-	if first {
-		s.broken = err
-	}
-	s.mu.Unlock()
-	if first {
-		s.sess.Hangup()
-	}
-}
-
-// drain waits until nothing runs any more.
-func (s *server) drain() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ended = true
-	s.changed.Broadcast()
-	for s.requests > 0 || s.workers > 0 {
-		s.changed.Wait()
-	}
+	return nil
 }
 
 // status is the reply to r that tells how it went.

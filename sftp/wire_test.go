@@ -109,7 +109,9 @@ func TestOrder(t *testing.T) {
 	h, other := &handle{}, &handle{}
 	enter := func(text string, h *handle, c claims) *request {
 		r := &request{text: text, h: h, name: "p"}
-		o.enter(r, c)
+		if o.enter(r, c) {
+			o.ready(r)
+		}
 		return r
 	}
 	r1 := enter("read1", h, claims{handle: shared})
