@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+const defaultLimit = 2 * time.Minute // of one measurement
+
+// runner goes through the cases of a suite.
+type runner struct {
+	suite    *suite
+	options  options
+	rig      *rig
+	progress io.Writer
+}
+
+func newRunner(s *suite, o options, progress io.Writer) (*runner, error) {
+	if o.profile != "" {
+		if err := os.MkdirAll(o.profile, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	r, err := newRig(sizesFor(o.size))
+	if err != nil {
+		return nil, err
+	}
+	r.profiles = o.profile
+	return &runner{suite: s, options: o, rig: r, progress: progress}, nil
+}
+
+func (r *runner) close() error { return r.rig.close() }
+
+// runAll measures every case that was asked for. A case that fails does not
+// keep the others from running.
+func (r *runner) runAll(ctx context.Context) (*report, error) {
+	for _, file := range []string{r.rig.key, r.rig.hostKey} {
+		if err := makeKey(ctx, file); err != nil {
+			return nil, err
+		}
+	}
+	rep := &report{suite: r.suite, options: r.options, tmpfs: r.rig.tmpfs, began: time.Now()}
+	for _, c := range r.suite.cases(r.rig.sizes) {
+		if !r.options.cases.MatchString(c.name) {
+			continue
+		}
+		fmt.Fprintf(r.progress, "%s: %s\n", c.name, c.about)
+		res := r.runCase(ctx, c)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		switch {
+		case res.err != nil:
+			fmt.Fprintf(r.progress, "  failed: %v\n", res.err)
+		case res.skipped != "":
+			fmt.Fprintf(r.progress, "  skipped: %s\n", res.skipped)
+		}
+		rep.results = append(rep.results, res)
+	}
+	if len(rep.results) == 0 {
+		return nil, errors.New("no case has such a name; see -list")
+	}
+	rep.took = time.Since(rep.began)
+	return rep, nil
+}
+
+// result is what a case gave: for each peer one values for each round.
+type result struct {
+	c       *benchCase
+	rounds  map[string][]values // by the name of the peer
+	skipped string
+	err     error
+}
+
+// runCase has servers of its own, so that no case finds the memory of another.
+func (r *runner) runCase(ctx context.Context, c *benchCase) (res *result) {
+	res = &result{c: c, rounds: map[string][]values{}}
+	if c.skip != nil {
+		if res.skipped = c.skip(); res.skipped != "" {
+			return res
+		}
+	}
+	if c.prepare != nil {
+		if res.err = c.prepare(ctx, r.rig); res.err != nil {
+			return res
+		}
+	}
+	var servers []*server
+	defer func() {
+		for _, s := range servers {
+			res.err = errors.Join(res.err, s.stop())
+		}
+	}()
+	for _, p := range r.suite.peers {
+		s, err := p.start(ctx, r.rig, c.name)
+		if err != nil {
+			res.err = fmt.Errorf("start %s: %w", p.name, err)
+			return res
+		}
+		servers = append(servers, s)
+	}
+	res.err = r.rounds(ctx, res, servers)
+	return res
+}
+
+// rounds warms up and measures.
+func (r *runner) rounds(ctx context.Context, res *result, servers []*server) error {
+	for _, s := range servers {
+		if _, err := r.one(ctx, res.c, s, checkFull); err != nil {
+			return err
+		}
+	}
+	runs := r.options.runs
+	if res.c.runs > 0 {
+		runs = min(runs, res.c.runs)
+	}
+	for round := range runs {
+		for _, i := range order(len(servers), round) {
+			s := servers[i]
+			v, err := r.one(ctx, res.c, s, checkSize)
+			if err != nil {
+				return err
+			}
+			res.rounds[s.peer.name] = append(res.rounds[s.peer.name], v)
+			fmt.Fprintf(r.progress, "  %d/%d %-8s", round+1, runs, s.peer.name)
+			for _, m := range res.c.metrics {
+				fmt.Fprintf(r.progress, "  %s %s", m.name, m.unit.text(v[m.name]))
+			}
+			fmt.Fprintln(r.progress)
+		}
+	}
+	return nil
+}
+
+// one measures once, and takes the server's CPU time.
+func (r *runner) one(ctx context.Context, c *benchCase, s *server, check checking) (values, error) {
+	limit := c.limit
+	if limit == 0 {
+		limit = defaultLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	v, cpu, err := timed(ctx, c, s, check)
+	if err != nil {
+		return nil, s.withLog(fmt.Errorf("%s: %w", s.peer.name, err))
+	}
+	if c.perCPU > 0 {
+		cpu /= c.perCPU
+	}
+	v[serverCPU] = cpu
+	for _, m := range c.metrics {
+		if _, ok := v[m.name]; !ok {
+			return nil, fmt.Errorf("%s gives no %q", c.name, m.name)
+		}
+	}
+	return v, nil
+}
+
+// timed is one measurement with the CPU seconds around it.
+func timed(ctx context.Context, c *benchCase, s *server, check checking) (values, float64, error) {
+	if err := s.settle(ctx); err != nil {
+		return nil, 0, err
+	}
+	before, err := cpuSeconds(s.pid())
+	if err != nil {
+		return nil, 0, err
+	}
+	v, err := c.measure(ctx, s, check)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := s.settle(ctx); err != nil {
+		return nil, 0, err
+	}
+	after, err := cpuSeconds(s.pid())
+	return v, after - before, err
+}
