@@ -12,9 +12,12 @@ import (
 	"strings"
 )
 
+// ours is the name of the peer that all others are compared with.
+const ours = "ours"
+
 // newOurs is this program, started once more as a server.
 func newOurs() *peer {
-	p := &peer{name: "ours", title: "Quaymaster"}
+	p := &peer{name: ours, title: "Quaymaster"}
 	p.start = func(ctx context.Context, r *rig, caseName string) (*server, error) {
 		return startOurs(ctx, p, r, caseName)
 	}
@@ -42,21 +45,24 @@ func startOurs(ctx context.Context, p *peer, r *rig, caseName string) (*server, 
 	if err != nil {
 		return nil, err
 	}
-	defer stdout.Close()
 	s.cmd.Stdout = w
-	s.quit = stdin.Close
 	err = s.launch()
 	w.Close() // the process has it
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, stdout.Close())
 	}
+	lines := bufio.NewReader(stdout)
+	s.quit = func() error { return errors.Join(stdin.Close(), stdout.Close()) }
 	if r.profiles != "" {
 		s.snapshot = func() error {
-			_, err := io.WriteString(stdin, snapshotLine+"\n")
+			if _, err := io.WriteString(stdin, snapshotLine+"\n"); err != nil {
+				return err
+			}
+			_, err := lines.ReadString('\n')
 			return err
 		}
 	}
-	if s.addr, err = readAddr(ctx, stdout); err == nil {
+	if s.addr, err = readAddr(ctx, stdout, lines); err == nil {
 		err = s.writeClientConfig()
 	}
 	if err != nil {
@@ -65,10 +71,11 @@ func startOurs(ctx context.Context, p *peer, r *rig, caseName string) (*server, 
 	return s, nil
 }
 
-// readAddr reads the line in which the server says where it listens.
-func readAddr(ctx context.Context, r *os.File) (string, error) {
-	defer context.AfterFunc(ctx, func() { r.Close() })()
-	line, err := bufio.NewReader(r).ReadString('\n')
+// readAddr reads the line in which the server says where it listens. The end of
+// ctx closes the pipe.
+func readAddr(ctx context.Context, pipe io.Closer, lines *bufio.Reader) (string, error) {
+	defer context.AfterFunc(ctx, func() { pipe.Close() })()
+	line, err := lines.ReadString('\n')
 	if err != nil {
 		return "", fmt.Errorf("our server does not start: %w", err)
 	}

@@ -91,20 +91,6 @@ func readStat(pid int) (procStat, error) {
 	return st, nil
 }
 
-// memory reads one value in KiB of a file below /proc/PID.
-func memory(pid int, file, key string) (int64, error) {
-	name := fmt.Sprintf("/proc/%d/%s", pid, file)
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return 0, err
-	}
-	n, err := parseKiB(string(text), key)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", name, err)
-	}
-	return n, nil
-}
-
 // tree returns the living processes that descend from root, and root, by pid.
 func tree(root int) (map[int]procStat, error) {
 	dirs, err := filepath.Glob("/proc/[0-9]*")

@@ -76,9 +76,9 @@ func makeKey(ctx context.Context, file string) error {
 	return nil
 }
 
-// big makes a served file of random bytes and links it into the clients'
+// random makes a served file of random bytes and links it into the clients'
 // directory; what is there stays. It returns its name in both.
-func (r *rig) big(size int64) (string, error) {
+func (r *rig) random(size int64) (string, error) {
 	name := fmt.Sprintf("random-%d", size)
 	served := filepath.Join(r.root, name)
 	if _, err := os.Stat(served); err == nil {

@@ -89,28 +89,17 @@ func (r *runner) runCase(ctx context.Context, c *benchCase) (res *result) {
 			return res
 		}
 	}
-	var servers []*server
-	defer func() {
-		for _, s := range servers {
-			res.err = errors.Join(res.err, s.stop())
-		}
-	}()
-	for _, p := range r.suite.peers {
-		s, err := p.start(ctx, r.rig, c.name)
-		if err != nil {
-			res.err = fmt.Errorf("start %s: %w", p.name, err)
-			return res
-		}
-		servers = append(servers, s)
-	}
-	res.err = r.rounds(ctx, res, servers)
+	res.err = r.rounds(ctx, res)
 	return res
 }
 
 // rounds warms up and measures.
-func (r *runner) rounds(ctx context.Context, res *result, servers []*server) error {
-	for _, s := range servers {
-		if _, err := r.one(ctx, res.c, s, checkFull); err != nil {
+func (r *runner) rounds(ctx context.Context, res *result) (err error) {
+	peers := r.suite.peers
+	f := &field{runner: r, c: res.c, running: make([]*server, len(peers))}
+	defer func() { err = errors.Join(err, f.stop()) }()
+	for i := range peers {
+		if _, err := f.measure(ctx, i, checkFull); err != nil {
 			return err
 		}
 	}
@@ -119,14 +108,14 @@ func (r *runner) rounds(ctx context.Context, res *result, servers []*server) err
 		runs = min(runs, res.c.runs)
 	}
 	for round := range runs {
-		for _, i := range order(len(servers), round) {
-			s := servers[i]
-			v, err := r.one(ctx, res.c, s, checkSize)
+		for _, i := range order(len(peers), round) {
+			v, err := f.measure(ctx, i, checkSize)
 			if err != nil {
 				return err
 			}
-			res.rounds[s.peer.name] = append(res.rounds[s.peer.name], v)
-			fmt.Fprintf(r.progress, "  %d/%d %-8s", round+1, runs, s.peer.name)
+			name := peers[i].name
+			res.rounds[name] = append(res.rounds[name], v)
+			fmt.Fprintf(r.progress, "  %d/%d %-8s", round+1, runs, name)
 			for _, m := range res.c.metrics {
 				fmt.Fprintf(r.progress, "  %s %s", m.name, m.unit.text(v[m.name]))
 			}
@@ -136,8 +125,41 @@ func (r *runner) rounds(ctx context.Context, res *result, servers []*server) err
 	return nil
 }
 
+// field is the servers of one case.
+type field struct {
+	runner  *runner
+	c       *benchCase
+	running []*server // by the index of their peers; nil: not now
+}
+
+// measure takes one measurement of a peer, whose server it starts if need be.
+func (f *field) measure(ctx context.Context, i int, check checking) (v values, err error) {
+	if f.running[i] == nil {
+		p := f.runner.suite.peers[i]
+		if f.running[i], err = p.start(ctx, f.runner.rig, f.c.name); err != nil {
+			return nil, fmt.Errorf("start %s: %w", p.name, err)
+		}
+	}
+	v, err = one(ctx, f.c, f.running[i], check)
+	if err == nil && f.c.fresh {
+		err = f.running[i].stop()
+		f.running[i] = nil
+	}
+	return v, err
+}
+
+func (f *field) stop() error {
+	var errs []error
+	for _, s := range f.running {
+		if s != nil {
+			errs = append(errs, s.stop())
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // one measures once, and takes the server's CPU time.
-func (r *runner) one(ctx context.Context, c *benchCase, s *server, check checking) (values, error) {
+func one(ctx context.Context, c *benchCase, s *server, check checking) (values, error) {
 	limit := c.limit
 	if limit == 0 {
 		limit = defaultLimit
@@ -148,10 +170,10 @@ func (r *runner) one(ctx context.Context, c *benchCase, s *server, check checkin
 	if err != nil {
 		return nil, s.withLog(fmt.Errorf("%s: %w", s.peer.name, err))
 	}
-	if c.perCPU > 0 {
-		cpu /= c.perCPU
-	}
 	v[serverCPU] = cpu
+	if amount := v[work]; amount > 0 {
+		v[serverCPU] = cpu / amount
+	}
 	for _, m := range c.metrics {
 		if _, ok := v[m.name]; !ok {
 			return nil, fmt.Errorf("%s gives no %q", c.name, m.name)

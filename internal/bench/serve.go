@@ -24,7 +24,7 @@ import (
 
 const (
 	serveCommand = "serve"    // first argument that makes this program the server
-	snapshotLine = "snapshot" // on its input: write the heap profile now
+	snapshotLine = "snapshot" // on its input: write the heap profile now, and say so
 )
 
 // commands are what ours runs besides the SFTP subsystem. Cases that need one
@@ -107,6 +107,7 @@ func serveUntil(ctx context.Context, srv *sshd.Server, stdin io.Reader, stdout i
 					return
 				}
 				heap = "" // this one counts, not that of the end
+				fmt.Fprintln(stdout, snapshotLine)
 			}
 		}
 		if heap != "" {

@@ -57,9 +57,8 @@ type benchCase struct {
 	// measure does the work once with s and returns one value for each metric
 	// but serverCPU. When check is full, it compares contents too.
 	measure func(ctx context.Context, s *server, check checking) (values, error)
-	// perCPU divides the server's CPU seconds, such as the number of GiB moved.
-	// Zero is one.
-	perCPU float64
+	// fresh starts a new server for each measurement, where memory counts.
+	fresh bool
 }
 
 // checking says how thoroughly a measurement verifies what was moved.
@@ -72,6 +71,10 @@ const (
 
 // values are what one measurement gave, by the name of the metric.
 type values map[string]float64
+
+// work, if a measurement gives it, is what the server's CPU seconds are divided
+// by, such as the number of GiB moved.
+const work = "work"
 
 // metric is one number that a case gives.
 type metric struct {
