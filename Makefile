@@ -2,6 +2,7 @@
 # make lint   formatting, vet on every platform, staticcheck
 # make fuzz   runs each fuzz target for FUZZTIME
 # make bench  benchmarks, three times each
+# make bench-ssh  measures the SSH server beside OpenSSH, into docs/benchmarks.md
 
 GO         ?= go
 FUZZTIME   ?= 10s
@@ -11,7 +12,7 @@ PEERS      := openssh-client openssh-server openssh-sftp-server openssh-tests
 PLATFORMS  := linux/amd64 linux/arm64 linux/386 windows/amd64 windows/arm64 windows/386 \
               darwin/amd64 darwin/arm64 freebsd/amd64 freebsd/arm64 freebsd/386
 
-.PHONY: all test peers lint cross fuzz bench
+.PHONY: all test peers lint cross fuzz bench bench-ssh
 
 all: lint test
 
@@ -41,3 +42,6 @@ fuzz:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem -count 3 work
+
+bench-ssh: peers
+	$(GO) run ./internal/bench ssh -markdown docs/benchmarks.md

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+const defaultLimit = 2 * time.Minute // of one measurement
+
+// runner goes through the cases of a suite.
+type runner struct {
+	suite    *suite
+	options  options
+	rig      *rig
+	progress io.Writer
+}
+
+func newRunner(s *suite, o options, progress io.Writer) (*runner, error) {
+	if o.profile != "" {
+		if err := os.MkdirAll(o.profile, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	r, err := newRig(sizesFor(o.size))
+	if err != nil {
+		return nil, err
+	}
+	r.profiles = o.profile
+	return &runner{suite: s, options: o, rig: r, progress: progress}, nil
+}
+
+func (r *runner) close() error { return r.rig.close() }
+
+// runAll measures every case that was asked for. A case that fails does not
+// keep the others from running.
+func (r *runner) runAll(ctx context.Context) (*report, error) {
+	for _, file := range []string{r.rig.key, r.rig.hostKey} {
+		if err := makeKey(ctx, file); err != nil {
+			return nil, err
+		}
+	}
+	rep := &report{suite: r.suite, options: r.options, tmpfs: r.rig.tmpfs, began: time.Now()}
+	for _, c := range r.suite.cases(r.rig.sizes) {
+		if !r.options.cases.MatchString(c.name) {
+			continue
+		}
+		fmt.Fprintf(r.progress, "%s: %s\n", c.name, c.about)
+		res := r.runCase(ctx, c)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		switch {
+		case res.err != nil:
+			fmt.Fprintf(r.progress, "  failed: %v\n", res.err)
+		case res.skipped != "":
+			fmt.Fprintf(r.progress, "  skipped: %s\n", res.skipped)
+		}
+		rep.results = append(rep.results, res)
+	}
+	if len(rep.results) == 0 {
+		return nil, errors.New("no case has such a name; see -list")
+	}
+	rep.took = time.Since(rep.began)
+	return rep, nil
+}
+
+// result is what a case gave: for each peer one values for each round.
+type result struct {
+	c       *benchCase
+	rounds  map[string][]values // by the name of the peer
+	skipped string
+	err     error
+}
+
+// runCase has servers of its own, so that no case finds the memory of another.
+func (r *runner) runCase(ctx context.Context, c *benchCase) (res *result) {
+	res = &result{c: c, rounds: map[string][]values{}}
+	if c.skip != nil {
+		if res.skipped = c.skip(); res.skipped != "" {
+			return res
+		}
+	}
+	if c.prepare != nil {
+		if res.err = c.prepare(ctx, r.rig); res.err != nil {
+			return res
+		}
+	}
+	res.err = r.rounds(ctx, res)
+	return res
+}
+
+// rounds warms up and measures.
+func (r *runner) rounds(ctx context.Context, res *result) (err error) {
+	peers := r.suite.peers
+	f := &field{runner: r, c: res.c, running: make([]*server, len(peers))}
+	defer func() { err = errors.Join(err, f.stop()) }()
+	for i := range peers {
+		if _, err := f.measure(ctx, i, checkFull); err != nil {
+			return err
+		}
+	}
+	runs := r.options.runs
+	if res.c.runs > 0 {
+		runs = min(runs, res.c.runs)
+	}
+	for round := range runs {
+		for _, i := range order(len(peers), round) {
+			v, err := f.measure(ctx, i, checkSize)
+			if err != nil {
+				return err
+			}
+			name := peers[i].name
+			res.rounds[name] = append(res.rounds[name], v)
+			fmt.Fprintf(r.progress, "  %d/%d %-8s", round+1, runs, name)
+			for _, m := range res.c.metrics {
+				fmt.Fprintf(r.progress, "  %s %s", m.name, m.unit.text(v[m.name]))
+			}
+			fmt.Fprintln(r.progress)
+		}
+	}
+	return nil
+}
+
+// field is the servers of one case.
+type field struct {
+	runner  *runner
+	c       *benchCase
+	running []*server // by the index of their peers; nil: not now
+}
+
+// measure takes one measurement of a peer, whose server it starts if need be.
+func (f *field) measure(ctx context.Context, i int, check checking) (v values, err error) {
+	if f.running[i] == nil {
+		p := f.runner.suite.peers[i]
+		if f.running[i], err = p.start(ctx, f.runner.rig, f.c.name); err != nil {
+			return nil, fmt.Errorf("start %s: %w", p.name, err)
+		}
+	}
+	v, err = one(ctx, f.c, f.running[i], check)
+	if err == nil && f.c.fresh {
+		err = f.running[i].stop()
+		f.running[i] = nil
+	}
+	return v, err
+}
+
+func (f *field) stop() error {
+	var errs []error
+	for _, s := range f.running {
+		if s != nil {
+			errs = append(errs, s.stop())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// one measures once, and takes the server's CPU time.
+func one(ctx context.Context, c *benchCase, s *server, check checking) (values, error) {
+	limit := c.limit
+	if limit == 0 {
+		limit = defaultLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	v, cpu, err := timed(ctx, c, s, check)
+	if err != nil {
+		return nil, s.withLog(fmt.Errorf("%s: %w", s.peer.name, err))
+	}
+	v[serverCPU] = cpu
+	if amount := v[work]; amount > 0 {
+		v[serverCPU] = cpu / amount
+	}
+	for _, m := range c.metrics {
+		if _, ok := v[m.name]; !ok {
+			return nil, fmt.Errorf("%s gives no %q", c.name, m.name)
+		}
+	}
+	return v, nil
+}
+
+// timed is one measurement with the CPU seconds around it.
+func timed(ctx context.Context, c *benchCase, s *server, check checking) (values, float64, error) {
+	if err := s.settle(ctx); err != nil {
+		return nil, 0, err
+	}
+	before, err := cpuSeconds(s.pid())
+	if err != nil {
+		return nil, 0, err
+	}
+	v, err := c.measure(ctx, s, check)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := s.settle(ctx); err != nil {
+		return nil, 0, err
+	}
+	after, err := cpuSeconds(s.pid())
+	return v, after - before, err
+}
