@@ -213,6 +213,8 @@ type Identity struct {
 	// "internal-sftp" is the SFTP subsystem.
 	ForceCommand string
 	Data         any // for the embedding program
+
+	expired *expired // see Expired
 }
 
 // Limits bounds what an Identity uses. Zero fields mean: no limit of its own,

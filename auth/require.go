@@ -121,6 +121,9 @@ func narrow(id, earlier *Identity) (*Identity, error) {
 	}
 	sum.Permit = bothPermit(id.Permit, earlier.Permit)
 	sum.Limits = bothLimits(id.Limits, earlier.Limits)
+	if earlier.expired != nil {
+		return Expired(&sum, earlier.expired.old), nil
+	}
 	return &sum, nil
 }
 

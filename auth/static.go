@@ -52,6 +52,10 @@ type User struct {
 	// PasswordHash is what HashPassword made, or another hash that
 	// VerifyPassword knows. Empty: no password does.
 	PasswordHash string
+	// PasswordExpires is when the password lets in no more until it is changed,
+	// see PasswordChange; keys are not concerned. The zero time is never, any
+	// other that is over means at once.
+	PasswordExpires time.Time
 	// AuthorizedKeys are the user's public keys.
 	AuthorizedKeys *AuthorizedKeys
 	// AuthorizedKeysFile names a file with more of them, which is read again
@@ -104,7 +108,7 @@ func (s *Static) Authenticate(ctx context.Context, r *Request) (*Identity, error
 	if !way.open {
 		u = nil // as if there were no such user
 	}
-	force, err := s.verify(ctx, u, r)
+	got, err := s.verify(ctx, u, r)
 	if err != nil {
 		return nil, err
 	}
@@ -114,29 +118,41 @@ func (s *Static) Authenticate(ctx context.Context, r *Request) (*Identity, error
 	if !way.last {
 		return nil, &Partial{Next: way.next}
 	}
-	if force, err = s.verifyPassed(ctx, u, r, force); err != nil {
+	if got, err = s.verifyPassed(ctx, u, r, got); err != nil {
 		return nil, err
 	}
-	return &Identity{User: r.User, Home: u.Home, Permit: u.Permit, Limits: u.Limits,
-		ForceCommand: force, Data: u.Data}, nil
+	id := &Identity{User: r.User, Home: u.Home, Permit: u.Permit, Limits: u.Limits,
+		ForceCommand: got.force, Data: u.Data}
+	if got.byPassword && !u.PasswordExpires.IsZero() && !time.Now().Before(u.PasswordExpires) {
+		return Expired(id, got.password), nil
+	}
+	return id, nil
+}
+
+// proof is what factors that were right say about the login.
+type proof struct {
+	force      string // the only command
+	byPassword bool   // the user's password was among them
+	password   Password
 }
 
 // verify looks at the factor r.Cred. It succeeds for no u that is nil, but
 // costs the same.
-func (s *Static) verify(ctx context.Context, u *User, r *Request) (force string, err error) {
+func (s *Static) verify(ctx context.Context, u *User, r *Request) (got proof, err error) {
 	switch c := r.Cred.(type) {
 	case Password:
-		return "", s.verifyPassword(ctx, u, string(c))
+		return proof{byPassword: true, password: c}, s.verifyPassword(ctx, u, string(c))
 	case Interactive:
 		password, err := askPassword(ctx, c)
 		if err != nil {
-			return "", err
+			return proof{}, err
 		}
-		return "", s.verifyPassword(ctx, u, password)
+		return proof{byPassword: true, password: Password(password)}, s.verifyPassword(ctx, u, password)
 	case PublicKey:
-		return s.verifyKey(ctx, u, r, &c)
+		force, err := s.verifyKey(ctx, u, r, &c)
+		return proof{force: force}, err
 	}
-	return "", ErrDenied
+	return proof{}, ErrDenied
 }
 
 func (s *Static) verifyPassword(ctx context.Context, u *User, password string) error {

@@ -179,8 +179,8 @@ func (l *login) attempt(meta ssh.ConnMetadata, cred auth.Credential, perms *ssh.
 		return nil, l.deny(meta, cred.Method(), errors.New("no further method is possible"))
 	case err != nil:
 		return nil, l.deny(meta, cred.Method(), err)
-	case id == nil || id.User == "" || id.Home == nil:
-		return nil, l.deny(meta, cred.Method(), errors.New("the authenticator returned an incomplete identity"))
+	case id.Check() != nil:
+		return nil, l.deny(meta, cred.Method(), id.Check())
 	}
 	if err := l.admit(id); err != nil {
 		return nil, l.deny(meta, cred.Method(), err)
