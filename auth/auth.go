@@ -44,6 +44,10 @@ var ErrDenied = errors.New("auth: denied")
 // Partial is the error that says: right, but not enough.
 type Partial struct {
 	Next []Method // any one of these goes on; never empty
+	// NoTouch, in an answer about a PublicKey that is not Proven, says that a
+	// security key need not say that its user touched it. Servers must insist
+	// on that otherwise.
+	NoTouch bool
 }
 
 func (p *Partial) Error() string {

@@ -67,7 +67,7 @@ func (q *require) Authenticate(ctx context.Context, r *Request) (*Identity, erro
 		return nil, err
 	}
 	if isQuery(r) {
-		return nil, &Partial{Next: []Method{MethodPublicKey}}
+		return nil, &Partial{Next: []Method{MethodPublicKey}, NoTouch: more != nil && more.NoTouch}
 	}
 	if due {
 		p.stage++

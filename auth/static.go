@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -30,6 +31,10 @@ type Static struct {
 	// signed by one of its cert-authority lines admits a user that it names as
 	// a principal. KeyParser with Authorities reads a plain list of keys.
 	TrustedCAs *AuthorizedKeys
+	// RevokedKeys says which keys, certificates and authorities let nobody in,
+	// whoever trusts them. When the file can't be used no key lets anybody in.
+	// Nil: none.
+	RevokedKeys *RevokedKeysFile
 	// Hasher verifies the passwords. Nil: one of its own. Share one between
 	// several authenticators to bound the memory of all.
 	Hasher *Hasher
@@ -47,7 +52,7 @@ type Static struct {
 	own Hasher
 }
 
-// User is an account of a Static.
+// User is an account of one Static.
 type User struct {
 	// PasswordHash is what HashPassword made, or another hash that
 	// VerifyPassword knows. Empty: no password does.
@@ -79,7 +84,7 @@ type User struct {
 	Limits Limits
 	Data   any // for the embedding program
 
-	file keyFile
+	file watchedFile[*AuthorizedKeys]
 }
 
 var (
@@ -112,8 +117,8 @@ func (s *Static) Authenticate(ctx context.Context, r *Request) (*Identity, error
 	if err != nil {
 		return nil, err
 	}
-	if key, ok := r.Cred.(PublicKey); ok && !key.Proven {
-		return nil, &Partial{Next: []Method{MethodPublicKey}}
+	if isQuery(r) {
+		return nil, &Partial{Next: []Method{MethodPublicKey}, NoTouch: got.noTouch}
 	}
 	if !way.last {
 		return nil, &Partial{Next: way.next}
@@ -132,6 +137,7 @@ func (s *Static) Authenticate(ctx context.Context, r *Request) (*Identity, error
 // proof is what factors that were right say about the login.
 type proof struct {
 	force      string // the only command
+	noTouch    bool   // a security key need not be touched
 	byPassword bool   // the user's password was among them
 	password   Password
 }
@@ -149,8 +155,11 @@ func (s *Static) verify(ctx context.Context, u *User, r *Request) (got proof, er
 		}
 		return proof{byPassword: true, password: Password(password)}, s.verifyPassword(ctx, u, password)
 	case PublicKey:
-		force, err := s.verifyKey(ctx, u, r, &c)
-		return proof{force: force}, err
+		m, err := s.verifyKey(ctx, u, r, &c)
+		if err != nil {
+			return proof{}, err
+		}
+		return proof{force: m.ForceCommand, noTouch: m.NoTouch}, nil
 	}
 	return proof{}, ErrDenied
 }
@@ -208,15 +217,23 @@ func askPassword(ctx context.Context, c Interactive) (string, error) {
 
 // verifyKey looks for the line that admits key. A user's own lines come before
 // the authorities of all.
-func (s *Static) verifyKey(ctx context.Context, u *User, r *Request, key *PublicKey) (force string, err error) {
+func (s *Static) verifyKey(ctx context.Context, u *User, r *Request, key *PublicKey) (*KeyMatch, error) {
+	err := s.RevokedKeys.Check(ctx, key)
+	if err != nil && !errors.Is(err, ErrDenied) {
+		return nil, err // for everybody alike
+	}
+	if err != nil {
+		s.logger().InfoContext(ctx, "auth: revoked public key", "user", r.User, "error", err)
+		return nil, ErrDenied
+	}
 	if u == nil {
-		return "", ErrDenied
+		return nil, ErrDenied
 	}
 	m, why := u.AuthorizedKeys.match(r, key, false)
 	if why != nil && u.AuthorizedKeysFile != "" {
 		keys, err := s.loadKeys(ctx, u)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		m, err = keys.match(r, key, false)
 		why = join(why, err)
@@ -227,9 +244,9 @@ func (s *Static) verifyKey(ctx context.Context, u *User, r *Request, key *Public
 	}
 	if why != nil {
 		s.logger().DebugContext(ctx, "auth: public key denied", "user", r.User, "error", why)
-		return "", ErrDenied
+		return nil, ErrDenied
 	}
-	return m.ForceCommand, nil
+	return m, nil
 }
 
 // join keeps the reasons of both, but success if the second is one.
@@ -241,7 +258,7 @@ func join(a, b error) error {
 }
 
 func (s *Static) loadKeys(ctx context.Context, u *User) (*AuthorizedKeys, error) {
-	keys, bad, err := u.file.load(u.AuthorizedKeysFile, KeyParser{MinRSABits: s.MinRSABits})
+	keys, bad, err := s.readKeys(u)
 	if err != nil {
 		s.logger().WarnContext(ctx, "auth: key file refused", "error", err)
 	}
@@ -249,6 +266,16 @@ func (s *Static) loadKeys(ctx context.Context, u *User) (*AuthorizedKeys, error)
 		s.logger().WarnContext(ctx, "auth: some keys can't be used", "file", u.AuthorizedKeysFile, "error", bad)
 	}
 	return keys, err
+}
+
+func (s *Static) readKeys(u *User) (keys *AuthorizedKeys, bad, err error) {
+	return u.file.load(u.AuthorizedKeysFile, func(r io.Reader) (*AuthorizedKeys, error, error) {
+		keys, bad := KeyParser{MinRSABits: s.MinRSABits}.Parse(r)
+		if keys == nil {
+			return nil, nil, bad
+		}
+		return keys, bad, nil
+	})
 }
 
 func (s *Static) logger() *slog.Logger {

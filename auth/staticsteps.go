@@ -65,11 +65,11 @@ func (s *Static) verifyPassed(ctx context.Context, u *User, r *Request, got proo
 			if !c.Proven {
 				return got, ErrDenied
 			}
-			f, err := s.verifyKey(ctx, u, r, &c)
+			m, err := s.verifyKey(ctx, u, r, &c)
 			if err != nil {
 				return got, err
 			}
-			if got.force, err = bothCommands(got.force, f); err != nil {
+			if got.force, err = bothCommands(got.force, m.ForceCommand); err != nil {
 				return got, err
 			}
 		case Interactive:
@@ -167,6 +167,9 @@ func (s *Static) Check() error {
 	if !s.hasher().Params.withDefaults().affordable() {
 		errs = append(errs, errors.New("auth: argon2id parameters out of range"))
 	}
+	if _, err := s.RevokedKeys.load(); err != nil {
+		errs = append(errs, err)
+	}
 	for name, u := range s.Users {
 		if err := s.checkUser(name, u); err != nil {
 			errs = append(errs, fmt.Errorf("user %q: %w", name, err))
@@ -187,7 +190,7 @@ func (s *Static) checkUser(name string, u *User) error {
 		errs = append(errs, CheckHash(u.PasswordHash))
 	}
 	if u.AuthorizedKeysFile != "" {
-		_, bad, err := u.file.load(u.AuthorizedKeysFile, KeyParser{MinRSABits: s.MinRSABits})
+		_, bad, err := s.readKeys(u)
 		errs = append(errs, bad, err)
 	}
 	for _, list := range u.Require {
