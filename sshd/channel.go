@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -60,15 +61,26 @@ func (c *conn) refuse(nc ssh.NewChannel) (ssh.RejectionReason, string) {
 	return 0, ""
 }
 
-// globalRequests answers requests about the connection: all with a failure,
-// which keepalives take as a sign of life.
+// globalRequests announces the host keys and answers requests about the
+// connection: what it does not know with a failure, which keepalives take as a
+// sign of life.
 func (c *conn) globalRequests(requests <-chan *ssh.Request) {
+	c.announceKeys()
+	unproven := slices.Clone(c.srv.announced())
 	for r := range requests {
-		known := r.Type == "no-more-sessions@openssh.com"
-		if known {
+		known, reply := false, []byte(nil)
+		switch r.Type {
+		case "no-more-sessions@openssh.com":
+			known = true
 			c.noMore.Store(true)
+		case proveHostKeys:
+			var err error
+			if reply, err = c.proveKeys(r.Payload, &unproven); err != nil {
+				c.log.Info("host keys not proven", "error", err)
+			}
+			known = err == nil
 		}
-		if err := r.Reply(known, nil); err != nil {
+		if err := r.Reply(known, reply); err != nil {
 			return
 		}
 	}
