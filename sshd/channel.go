@@ -22,6 +22,7 @@ const (
 
 // serveChannels runs until the connection ends.
 func (c *conn) serveChannels(ctx context.Context, chans <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
+	c.announceKeys() // first, so that short sessions have time to ask for proof
 	go c.globalRequests(requests) // ends when the mux does
 	for nc := range chans {
 		c.touch()
@@ -61,11 +62,9 @@ func (c *conn) refuse(nc ssh.NewChannel) (ssh.RejectionReason, string) {
 	return 0, ""
 }
 
-// globalRequests announces the host keys and answers requests about the
-// connection: what it does not know with a failure, which keepalives take as a
-// sign of life.
+// globalRequests answers requests about the connection: what it does not know
+// with a failure, which keepalives take as a sign of life.
 func (c *conn) globalRequests(requests <-chan *ssh.Request) {
-	c.announceKeys()
 	unproven := slices.Clone(c.srv.announced())
 	for r := range requests {
 		known, reply := false, []byte(nil)

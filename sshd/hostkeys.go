@@ -25,8 +25,10 @@ var _ ssh.MultiAlgorithmSigner = (*hostKey)(nil)
 func (k *hostKey) PublicKey() ssh.PublicKey { return k.public }
 func (k *hostKey) Algorithms() []string     { return k.algorithms }
 
+// Sign signs with the algorithm that is named like the key's type, which is
+// what x/crypto/ssh expects of it: for RSA that is SHA-1, if it is allowed.
 func (k *hostKey) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
-	return k.SignWithAlgorithm(rand, data, k.algorithms[0])
+	return k.SignWithAlgorithm(rand, data, k.plain().public.Type())
 }
 
 func (k *hostKey) SignWithAlgorithm(rand io.Reader, data []byte, algorithm string) (*ssh.Signature, error) {
