@@ -86,6 +86,9 @@ func (p *PasswordChange) Authenticate(ctx context.Context, r *Request) (*Identit
 	if p.Auth == nil || p.Change == nil {
 		return nil, errors.New("auth: PasswordChange without Auth or Change")
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	dialogue, interactive := r.Cred.(Interactive)
 	if login, ok := p.logins.get(r.Conn); ok && login.belongsTo(r) {
 		if !interactive {
@@ -136,7 +139,7 @@ func (p *PasswordChange) change(ctx context.Context, c Interactive, id *Identity
 				return &out, nil
 			}
 			if !errors.As(err, &policy) {
-				return nil, fmt.Errorf("auth: change the password of %q: %w", id.User, cannotTell{err})
+				return nil, fmt.Errorf("auth: change the password of %q: %w", id.User, cannotTell(err))
 			}
 			why = policy.Text
 		}

@@ -80,6 +80,9 @@ func (t *TOTP) Authenticate(ctx context.Context, r *Request) (*Identity, error) 
 	if t.Auth == nil || t.Key == nil {
 		return nil, errors.New("auth: TOTP without Auth or Key")
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	dialogue, interactive := r.Cred.(Interactive)
 	if login, ok := t.logins.get(r.Conn); ok && login.belongsTo(r) {
 		if !interactive {
@@ -133,14 +136,20 @@ func (t *TOTP) key(ctx context.Context, user string) (*TOTPKey, error) {
 		err = key.check()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("auth: TOTP key of %q: %w", user, cannotTell{err})
+		return nil, fmt.Errorf("auth: TOTP key of %q: %w", user, cannotTell(err))
 	}
 	return key, nil
 }
 
-// cannotTell hides that an error matches ErrDenied: a store that failed says
-// nothing about the client.
-type cannotTell struct{ error }
+// cannotTell makes sure that err is no verdict about the client: a store that
+// failed says nothing about it.
+func cannotTell(err error) error {
+	var p *Partial
+	if errors.Is(err, ErrDenied) || errors.As(err, &p) {
+		return errors.New(err.Error())
+	}
+	return err
+}
 
 // askCode shows what is typed: clients take a single prompt without echo for
 // one about the password. A code that was used is of no use to who saw it.
@@ -173,7 +182,7 @@ func (t *TOTP) verify(ctx context.Context, user string, key *TOTPKey, code strin
 	}
 	fresh, err := used.Use(ctx, user, step)
 	if err != nil {
-		return fmt.Errorf("auth: note a used code: %w", cannotTell{err})
+		return fmt.Errorf("auth: note a used code: %w", cannotTell(err))
 	}
 	if !fresh {
 		return denied("code was used before")

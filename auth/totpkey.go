@@ -159,11 +159,14 @@ func (k *TOTPKey) period() time.Duration {
 // URI returns the key in the form that authenticator apps read from a QR code,
 // otpauth://totp/issuer:account?secret=... It is as secret as the key.
 func (k *TOTPKey) URI(issuer, account string) string {
-	label := url.PathEscape(account)
+	escape := func(s string) string { // apps show a "+" as it is
+		return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
+	}
+	label := escape(account)
 	query := []string{"secret=" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(k.Secret)}
 	if issuer != "" {
-		label = url.PathEscape(issuer) + ":" + label
-		query = append(query, "issuer="+url.PathEscape(issuer)) // apps show a "+" as it is
+		label = escape(issuer) + ":" + label
+		query = append(query, "issuer="+escape(issuer))
 	}
 	query = append(query,
 		"algorithm="+strings.ReplaceAll(k.hash().String(), "-", ""),
