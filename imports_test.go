@@ -20,6 +20,7 @@ var importRules = map[string][]string{
 	"vfs/vfstest":      {"vfs", "vfs/memfs"},
 	"auth":             {"", "vfs", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"auth/authtest":    {"", "vfs", "auth", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"internal/rawssh":  {"golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"internal/serve":   {""},
 	"internal/session": {"", "vfs", "auth", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"sshd":             {"", "vfs", "auth", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},

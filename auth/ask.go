@@ -19,8 +19,9 @@ func ask(ctx context.Context, a Authenticator, r *Request) (*Identity, error) {
 		}
 		return nil, err
 	}
-	if id == nil || id.User == "" || id.Home == nil {
-		return nil, errContract
+	// An expired password is found at the very end, after all factors.
+	if err := id.Check(); err != nil && !errors.Is(err, ErrPasswordExpired) {
+		return nil, err
 	}
 	return id, nil
 }

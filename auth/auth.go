@@ -44,6 +44,10 @@ var ErrDenied = errors.New("auth: denied")
 // Partial is the error that says: right, but not enough.
 type Partial struct {
 	Next []Method // any one of these goes on; never empty
+	// NoTouch, in an answer about a PublicKey that is not Proven, says that a
+	// security key need not say that its user touched it. Servers must insist
+	// on that otherwise.
+	NoTouch bool
 }
 
 func (p *Partial) Error() string {
@@ -213,6 +217,8 @@ type Identity struct {
 	// "internal-sftp" is the SFTP subsystem.
 	ForceCommand string
 	Data         any // for the embedding program
+
+	expired *expired // see Expired
 }
 
 // Limits bounds what an Identity uses. Zero fields mean: no limit of its own,

@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"runtime"
@@ -10,55 +11,56 @@ import (
 	"time"
 )
 
-// keyFile keeps a parsed authorized_keys file and reads it again when it
-// changed.
-type keyFile struct {
-	mu    sync.Mutex // guards what follows, and is held while reading
-	path  string
-	min   int
-	info  fs.FileInfo // of the file that keys was read from; nil: none
-	keys  *AuthorizedKeys
+// watchedFile keeps what was read from a file of keys, and reads it again when
+// it changed. It must always be used with the same path and the same way of
+// parsing. The zero value is ready.
+type watchedFile[T any] struct {
+	mu    sync.Mutex  // guards what follows, and is held while reading
+	info  fs.FileInfo // of the file that value was read from; nil: none
+	value T
 	fresh bool // it was written so shortly before it was read that its time can't tell
 }
+
+// parser reads a value. What is wrong with only a part of it is bad.
+type parser[T any] func(io.Reader) (value T, bad, err error)
 
 // settleTime is longer than the resolution of file times anywhere.
 const settleTime = 2 * time.Second
 
-// load returns the keys in the file at path. bad is what ParseAuthorizedKeys
-// complained about, told once for each version of the file. A file that does
-// not exist holds no keys.
-func (f *keyFile) load(path string, p KeyParser) (keys *AuthorizedKeys, bad, err error) {
+// load returns what parse makes of the file at path, the zero value if there is
+// no such file. bad is told once for each version of it.
+func (f *watchedFile[T]) load(path string, parse parser[T]) (value T, bad, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		f.info, f.keys = nil, nil
-		return nil, nil, nil
-	}
+	missing := errors.Is(err, fs.ErrNotExist)
 	if err == nil {
 		err = safeKeyFile(path, info)
 	}
+	if err == nil && f.info != nil && !f.fresh && sameVersion(f.info, info) {
+		return f.value, nil, nil
+	}
+	var none T
+	f.info, f.value = nil, none
+	if missing {
+		return none, nil, nil
+	}
 	if err != nil {
-		f.info, f.keys = nil, nil
-		return nil, nil, fmt.Errorf("auth: keys: %w", err)
+		return none, nil, fmt.Errorf("auth: keys: %w", err)
 	}
-	if f.info != nil && !f.fresh && f.path == path && f.min == p.MinRSABits && sameVersion(f.info, info) {
-		return f.keys, nil, nil
-	}
-	f.info, f.keys = nil, nil
-	keys, info, bad, err = readKeyFile(path, p)
+	value, info, bad, err = readKeyFile(path, parse)
 	if err != nil {
-		return nil, nil, err
+		return none, nil, err
 	}
-	f.path, f.min, f.info, f.keys = path, p.MinRSABits, info, keys
+	f.info, f.value = info, value
 	f.fresh = time.Since(info.ModTime()) < settleTime
-	return keys, bad, nil
+	return value, bad, nil
 }
 
-func readKeyFile(path string, p KeyParser) (_ *AuthorizedKeys, info fs.FileInfo, bad, err error) {
+func readKeyFile[T any](path string, parse parser[T]) (value T, info fs.FileInfo, bad, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("auth: keys: %w", err)
+		return value, nil, nil, fmt.Errorf("auth: keys: %w", err)
 	}
 	defer file.Close()
 	// What was opened counts, not what was there before.
@@ -66,13 +68,10 @@ func readKeyFile(path string, p KeyParser) (_ *AuthorizedKeys, info fs.FileInfo,
 		err = safeKeyFile(path, info)
 	}
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("auth: keys: %w", err)
+		return value, nil, nil, fmt.Errorf("auth: keys: %w", err)
 	}
-	keys, bad := p.Parse(file)
-	if keys == nil {
-		return nil, nil, nil, bad
-	}
-	return keys, info, bad, nil
+	value, bad, err = parse(file)
+	return value, info, bad, err
 }
 
 // safeKeyFile refuses a file into which others than its owner can write keys.

@@ -13,6 +13,8 @@ type KeyMatch struct {
 	// ForceCommand is what command= or the certificate's force-command say;
 	// empty: neither does.
 	ForceCommand string
+	// NoTouch: a security key need not say that its user touched it.
+	NoTouch bool
 }
 
 // Match looks for the first line that admits the public key in r.Cred for
@@ -98,7 +100,7 @@ func (k *AuthorizedKey) admit(r *Request, key *PublicKey, minRSA int, asUser boo
 	if key.Proven && verify && !key.Verification {
 		return nil, denied("user was not verified by the security key")
 	}
-	return &KeyMatch{Key: k, ForceCommand: command}, nil
+	return &KeyMatch{Key: k, ForceCommand: command, NoTouch: noTouch}, nil
 }
 
 func (k *AuthorizedKey) admitCert(r *Request, c *Cert, now time.Time, asUser bool) error {

@@ -67,7 +67,7 @@ func (q *require) Authenticate(ctx context.Context, r *Request) (*Identity, erro
 		return nil, err
 	}
 	if isQuery(r) {
-		return nil, &Partial{Next: []Method{MethodPublicKey}}
+		return nil, &Partial{Next: []Method{MethodPublicKey}, NoTouch: more != nil && more.NoTouch}
 	}
 	if due {
 		p.stage++
@@ -121,6 +121,9 @@ func narrow(id, earlier *Identity) (*Identity, error) {
 	}
 	sum.Permit = bothPermit(id.Permit, earlier.Permit)
 	sum.Limits = bothLimits(id.Limits, earlier.Limits)
+	if earlier.expired != nil {
+		return Expired(&sum, earlier.expired.old), nil
+	}
 	return &sum, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -30,6 +31,10 @@ type Static struct {
 	// signed by one of its cert-authority lines admits a user that it names as
 	// a principal. KeyParser with Authorities reads a plain list of keys.
 	TrustedCAs *AuthorizedKeys
+	// RevokedKeys says which keys, certificates and authorities let nobody in,
+	// whoever trusts them. When the file can't be used no key lets anybody in.
+	// Nil: none.
+	RevokedKeys *RevokedKeysFile
 	// Hasher verifies the passwords. Nil: one of its own. Share one between
 	// several authenticators to bound the memory of all.
 	Hasher *Hasher
@@ -47,11 +52,15 @@ type Static struct {
 	own Hasher
 }
 
-// User is an account of a Static.
+// User is an account of one Static.
 type User struct {
 	// PasswordHash is what HashPassword made, or another hash that
 	// VerifyPassword knows. Empty: no password does.
 	PasswordHash string
+	// PasswordExpires is when the password lets in no more until it is changed,
+	// see PasswordChange; keys are not concerned. The zero time is never, any
+	// other that is over means at once.
+	PasswordExpires time.Time
 	// AuthorizedKeys are the user's public keys.
 	AuthorizedKeys *AuthorizedKeys
 	// AuthorizedKeysFile names a file with more of them, which is read again
@@ -75,7 +84,7 @@ type User struct {
 	Limits Limits
 	Data   any // for the embedding program
 
-	file keyFile
+	file watchedFile[*AuthorizedKeys]
 }
 
 var (
@@ -104,39 +113,55 @@ func (s *Static) Authenticate(ctx context.Context, r *Request) (*Identity, error
 	if !way.open {
 		u = nil // as if there were no such user
 	}
-	force, err := s.verify(ctx, u, r)
+	got, err := s.verify(ctx, u, r)
 	if err != nil {
 		return nil, err
 	}
-	if key, ok := r.Cred.(PublicKey); ok && !key.Proven {
-		return nil, &Partial{Next: []Method{MethodPublicKey}}
+	if isQuery(r) {
+		return nil, &Partial{Next: []Method{MethodPublicKey}, NoTouch: got.noTouch}
 	}
 	if !way.last {
 		return nil, &Partial{Next: way.next}
 	}
-	if force, err = s.verifyPassed(ctx, u, r, force); err != nil {
+	if got, err = s.verifyPassed(ctx, u, r, got); err != nil {
 		return nil, err
 	}
-	return &Identity{User: r.User, Home: u.Home, Permit: u.Permit, Limits: u.Limits,
-		ForceCommand: force, Data: u.Data}, nil
+	id := &Identity{User: r.User, Home: u.Home, Permit: u.Permit, Limits: u.Limits,
+		ForceCommand: got.force, Data: u.Data}
+	if got.byPassword && !u.PasswordExpires.IsZero() && !time.Now().Before(u.PasswordExpires) {
+		return Expired(id, got.password), nil
+	}
+	return id, nil
+}
+
+// proof is what factors that were right say about the login.
+type proof struct {
+	force      string // the only command
+	noTouch    bool   // a security key need not be touched
+	byPassword bool   // the user's password was among them
+	password   Password
 }
 
 // verify looks at the factor r.Cred. It succeeds for no u that is nil, but
 // costs the same.
-func (s *Static) verify(ctx context.Context, u *User, r *Request) (force string, err error) {
+func (s *Static) verify(ctx context.Context, u *User, r *Request) (got proof, err error) {
 	switch c := r.Cred.(type) {
 	case Password:
-		return "", s.verifyPassword(ctx, u, string(c))
+		return proof{byPassword: true, password: c}, s.verifyPassword(ctx, u, string(c))
 	case Interactive:
 		password, err := askPassword(ctx, c)
 		if err != nil {
-			return "", err
+			return proof{}, err
 		}
-		return "", s.verifyPassword(ctx, u, password)
+		return proof{byPassword: true, password: Password(password)}, s.verifyPassword(ctx, u, password)
 	case PublicKey:
-		return s.verifyKey(ctx, u, r, &c)
+		m, err := s.verifyKey(ctx, u, r, &c)
+		if err != nil {
+			return proof{}, err
+		}
+		return proof{force: m.ForceCommand, noTouch: m.NoTouch}, nil
 	}
-	return "", ErrDenied
+	return proof{}, ErrDenied
 }
 
 func (s *Static) verifyPassword(ctx context.Context, u *User, password string) error {
@@ -192,15 +217,23 @@ func askPassword(ctx context.Context, c Interactive) (string, error) {
 
 // verifyKey looks for the line that admits key. A user's own lines come before
 // the authorities of all.
-func (s *Static) verifyKey(ctx context.Context, u *User, r *Request, key *PublicKey) (force string, err error) {
+func (s *Static) verifyKey(ctx context.Context, u *User, r *Request, key *PublicKey) (*KeyMatch, error) {
+	err := s.RevokedKeys.Check(ctx, key)
+	if err != nil && !errors.Is(err, ErrDenied) {
+		return nil, err // for everybody alike
+	}
+	if err != nil {
+		s.logger().InfoContext(ctx, "auth: revoked public key", "user", r.User, "error", err)
+		return nil, ErrDenied
+	}
 	if u == nil {
-		return "", ErrDenied
+		return nil, ErrDenied
 	}
 	m, why := u.AuthorizedKeys.match(r, key, false)
 	if why != nil && u.AuthorizedKeysFile != "" {
 		keys, err := s.loadKeys(ctx, u)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		m, err = keys.match(r, key, false)
 		why = join(why, err)
@@ -211,9 +244,9 @@ func (s *Static) verifyKey(ctx context.Context, u *User, r *Request, key *Public
 	}
 	if why != nil {
 		s.logger().DebugContext(ctx, "auth: public key denied", "user", r.User, "error", why)
-		return "", ErrDenied
+		return nil, ErrDenied
 	}
-	return m.ForceCommand, nil
+	return m, nil
 }
 
 // join keeps the reasons of both, but success if the second is one.
@@ -225,7 +258,7 @@ func join(a, b error) error {
 }
 
 func (s *Static) loadKeys(ctx context.Context, u *User) (*AuthorizedKeys, error) {
-	keys, bad, err := u.file.load(u.AuthorizedKeysFile, KeyParser{MinRSABits: s.MinRSABits})
+	keys, bad, err := s.readKeys(u)
 	if err != nil {
 		s.logger().WarnContext(ctx, "auth: key file refused", "error", err)
 	}
@@ -233,6 +266,16 @@ func (s *Static) loadKeys(ctx context.Context, u *User) (*AuthorizedKeys, error)
 		s.logger().WarnContext(ctx, "auth: some keys can't be used", "file", u.AuthorizedKeysFile, "error", bad)
 	}
 	return keys, err
+}
+
+func (s *Static) readKeys(u *User) (keys *AuthorizedKeys, bad, err error) {
+	return u.file.load(u.AuthorizedKeysFile, func(r io.Reader) (*AuthorizedKeys, error, error) {
+		keys, bad := KeyParser{MinRSABits: s.MinRSABits}.Parse(r)
+		if keys == nil {
+			return nil, nil, bad
+		}
+		return keys, bad, nil
+	})
 }
 
 func (s *Static) logger() *slog.Logger {

@@ -49,8 +49,8 @@ func (u *User) step(r *Request) (st step) {
 // verifyPassed makes sure that the factors before the last one still hold, and
 // that the restrictions of each key survive the login (CVE-2026-39828).
 // Passwords are left alone when the user does not require them: then they were
-// somebody else's to verify.
-func (s *Static) verifyPassed(ctx context.Context, u *User, r *Request, force string) (string, error) {
+// somebody else's to verify. got is what r.Cred says.
+func (s *Static) verifyPassed(ctx context.Context, u *User, r *Request, got proof) (proof, error) {
 	for _, c := range r.Passed {
 		switch c := c.(type) {
 		case Password:
@@ -58,25 +58,28 @@ func (s *Static) verifyPassed(ctx context.Context, u *User, r *Request, force st
 				continue
 			}
 			if err := s.verifyPassword(ctx, u, string(c)); err != nil {
-				return "", err
+				return got, err
 			}
+			got.byPassword, got.password = true, c
 		case PublicKey:
 			if !c.Proven {
-				return "", ErrDenied
+				return got, ErrDenied
 			}
-			f, err := s.verifyKey(ctx, u, r, &c)
+			m, err := s.verifyKey(ctx, u, r, &c)
 			if err != nil {
-				return "", err
+				return got, err
 			}
-			if force, err = bothCommands(force, f); err != nil {
-				return "", err
+			if got.force, err = bothCommands(got.force, m.ForceCommand); err != nil {
+				return got, err
 			}
-		case Interactive, Token, ClientCert:
+		case Interactive:
+			got.byPassword = got.byPassword || u.Require != nil // its answer is gone
+		case Token, ClientCert:
 		default:
-			return "", ErrDenied // such as a pointer: nothing above looked at it
+			return got, ErrDenied // such as a pointer: nothing above looked at it
 		}
 	}
-	return force, nil
+	return got, nil
 }
 
 // bothCommands returns the forced command that satisfies both; "" is none.
@@ -164,6 +167,9 @@ func (s *Static) Check() error {
 	if !s.hasher().Params.withDefaults().affordable() {
 		errs = append(errs, errors.New("auth: argon2id parameters out of range"))
 	}
+	if _, err := s.RevokedKeys.load(); err != nil {
+		errs = append(errs, err)
+	}
 	for name, u := range s.Users {
 		if err := s.checkUser(name, u); err != nil {
 			errs = append(errs, fmt.Errorf("user %q: %w", name, err))
@@ -184,7 +190,7 @@ func (s *Static) checkUser(name string, u *User) error {
 		errs = append(errs, CheckHash(u.PasswordHash))
 	}
 	if u.AuthorizedKeysFile != "" {
-		_, bad, err := u.file.load(u.AuthorizedKeysFile, KeyParser{MinRSABits: s.MinRSABits})
+		_, bad, err := s.readKeys(u)
 		errs = append(errs, bad, err)
 	}
 	for _, list := range u.Require {

@@ -15,6 +15,9 @@ type Algorithms struct {
 	Ciphers      []string
 	MACs         []string
 	PublicKeys   []string // signature algorithms for user keys and certificates
+	// HostKeys are the signature algorithms of host keys, with and without
+	// certificates; their order means nothing.
+	HostKeys []string
 }
 
 // DefaultAlgorithms returns what x/crypto/ssh supports and calls secure,
@@ -27,6 +30,7 @@ func DefaultAlgorithms() *Algorithms {
 		Ciphers:      all.Ciphers,
 		MACs:         without(all.MACs, "hmac-sha1"),
 		PublicKeys:   all.PublicKeyAuths,
+		HostKeys:     slices.DeleteFunc(all.HostKeys, func(n string) bool { return strings.Contains(n, "-cert-v01") }),
 	}
 }
 
@@ -51,18 +55,6 @@ func (a *Algorithms) orDefault() Algorithms {
 		Ciphers:      pick(a.Ciphers, d.Ciphers),
 		MACs:         pick(a.MACs, d.MACs),
 		PublicKeys:   pick(a.PublicKeys, d.PublicKeys),
+		HostKeys:     pick(a.HostKeys, d.HostKeys),
 	}
-}
-
-// hostKeySigner restricts RSA keys to SHA-2 signatures (RFC 8332).
-func hostKeySigner(key ssh.Signer) (ssh.Signer, error) {
-	kind := key.PublicKey().Type()
-	if kind != ssh.KeyAlgoRSA && kind != ssh.CertAlgoRSAv01 {
-		return key, nil
-	}
-	as, ok := key.(ssh.AlgorithmSigner)
-	if !ok {
-		return nil, errRSASigner
-	}
-	return ssh.NewSignerWithAlgorithms(as, []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256})
 }

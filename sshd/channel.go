@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -21,6 +22,7 @@ const (
 
 // serveChannels runs until the connection ends.
 func (c *conn) serveChannels(ctx context.Context, chans <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
+	c.announceKeys() // first, so that short sessions have time to ask for proof
 	go c.globalRequests(requests) // ends when the mux does
 	for nc := range chans {
 		c.touch()
@@ -60,15 +62,24 @@ func (c *conn) refuse(nc ssh.NewChannel) (ssh.RejectionReason, string) {
 	return 0, ""
 }
 
-// globalRequests answers requests about the connection: all with a failure,
-// which keepalives take as a sign of life.
+// globalRequests answers requests about the connection: what it does not know
+// with a failure, which keepalives take as a sign of life.
 func (c *conn) globalRequests(requests <-chan *ssh.Request) {
+	unproven := slices.Clone(c.srv.announced())
 	for r := range requests {
-		known := r.Type == "no-more-sessions@openssh.com"
-		if known {
+		known, reply := false, []byte(nil)
+		switch r.Type {
+		case "no-more-sessions@openssh.com":
+			known = true
 			c.noMore.Store(true)
+		case proveHostKeys:
+			var err error
+			if reply, err = c.proveKeys(r.Payload, &unproven); err != nil {
+				c.log.Info("host keys not proven", "error", err)
+			}
+			known = err == nil
 		}
-		if err := r.Reply(known, nil); err != nil {
+		if err := r.Reply(known, reply); err != nil {
 			return
 		}
 	}

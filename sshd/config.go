@@ -3,7 +3,6 @@ package sshd
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -29,7 +28,7 @@ const rekeyAfter = 1 << 30
 var (
 	errNoAuth     = errors.New("sshd: Server.Auth is not set")
 	errNoHostKeys = errors.New("sshd: Server.HostKeys is empty")
-	errRSASigner  = errors.New("sshd: an RSA host key must be able to sign with SHA-2")
+	errRSASigner  = errors.New("an RSA host key must be able to choose how it signs")
 	errVersion    = errors.New("sshd: Server.Version must be 1 to 200 printable ASCII characters without blank or \"-\"")
 )
 
@@ -81,12 +80,13 @@ func (s *Server) config() (*ssh.ServerConfig, error) {
 		banner = strings.ReplaceAll(strings.ReplaceAll(banner, "\r\n", "\n"), "\n", "\r\n")
 		cfg.BannerCallback = func(ssh.ConnMetadata) string { return banner }
 	}
-	for i, key := range s.HostKeys {
-		signer, err := hostKeySigner(key)
-		if err != nil {
-			return nil, fmt.Errorf("host key %d: %w", i, err)
-		}
-		cfg.AddHostKey(signer)
+	use, announce, err := s.hostKeys(algorithms.HostKeys)
+	if err != nil {
+		return nil, err
 	}
+	for _, key := range use {
+		cfg.AddHostKey(key)
+	}
+	s.proofs.Store(&announce)
 	return cfg, nil
 }

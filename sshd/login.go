@@ -123,10 +123,31 @@ func (l *login) offeredKey(meta ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permi
 	}
 	_, err = l.c.srv.Auth.Authenticate(l.ctx, r)
 	var partial *auth.Partial
-	if err == nil || errors.As(err, &partial) {
-		return perms, nil
+	if err != nil && !errors.As(err, &partial) {
+		return nil, l.clientError(err)
 	}
-	return nil, l.clientError(err)
+	if partial != nil && partial.NoTouch {
+		perms.Extensions = map[string]string{noTouch: ""}
+	}
+	return perms, nil
+}
+
+// noTouch is the extension by which x/crypto/ssh, as OpenSSH, is told to let
+// signatures of security keys pass that say nothing of a touch.
+const noTouch = "no-touch-required"
+
+// touchChecked tells whether x/crypto/ssh refused a signature without user
+// presence. It does so unless one of these says otherwise, and does not tell
+// what the signature said; nor does it tell about user verification.
+func touchChecked(cred auth.PublicKey, perms *ssh.Permissions) bool {
+	if _, off := perms.Extensions[noTouch]; off {
+		return false
+	}
+	if cred.Cert == nil {
+		return true
+	}
+	_, off := cred.Cert.Extensions[noTouch]
+	return !off
 }
 
 // provenKey runs after x/crypto/ssh verified the signature with a key that
@@ -137,9 +158,7 @@ func (l *login) provenKey(meta ssh.ConnMetadata, key ssh.PublicKey, perms *ssh.P
 		return nil, l.deny(meta, auth.MethodPublicKey, err)
 	}
 	cred.Proven = true
-	// x/crypto/ssh refuses a security key's signature without user presence,
-	// and does not tell about verification.
-	cred.Presence = true
+	cred.Presence = touchChecked(cred, perms)
 	return l.attempt(meta, cred, perms)
 }
 
@@ -179,8 +198,8 @@ func (l *login) attempt(meta ssh.ConnMetadata, cred auth.Credential, perms *ssh.
 		return nil, l.deny(meta, cred.Method(), errors.New("no further method is possible"))
 	case err != nil:
 		return nil, l.deny(meta, cred.Method(), err)
-	case id == nil || id.User == "" || id.Home == nil:
-		return nil, l.deny(meta, cred.Method(), errors.New("the authenticator returned an incomplete identity"))
+	case id.Check() != nil:
+		return nil, l.deny(meta, cred.Method(), id.Check())
 	}
 	if err := l.admit(id); err != nil {
 		return nil, l.deny(meta, cred.Method(), err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -22,9 +23,16 @@ type Server struct {
 	// Auth decides who comes in. Required.
 	Auth auth.Authenticator
 	// HostKeys prove who the server is; one for each algorithm. A signer made
-	// by ssh.NewCertSigner presents a host certificate. RSA keys sign with
-	// SHA-2 only. Required: a server never invents one.
+	// by ssh.NewCertSigner presents a host certificate, and the plain key to
+	// clients that know no certificates. RSA keys sign with SHA-2 only, unless
+	// Algorithms says otherwise. Required: a server never invents one.
 	HostKeys []ssh.Signer
+	// AnnounceKeys are host keys that are not in use, but will be or were.
+	// Clients that are logged in are told these and HostKeys, with proof
+	// (hostkeys-00@openssh.com), so that they know a new key before it is used:
+	// OpenSSH with UpdateHostKeys also forgets keys that are not announced any
+	// more.
+	AnnounceKeys []ssh.Signer
 
 	// Subsystems and Commands are what clients may ask for: a subsystem by its
 	// name, a command by the first word of its command line. What is not there
@@ -83,4 +91,8 @@ type Server struct {
 	leases  session.Leases
 	logins  session.Logins
 	buffers buffers
+	proofs  atomic.Pointer[[]*hostKey] // see announced
 }
+
+// announced returns the plain keys that clients are told, once config ran.
+func (s *Server) announced() []*hostKey { return *s.proofs.Load() }
