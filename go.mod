@@ -13,6 +13,8 @@ require (
 
 require (
 	github.com/kr/fs v0.1.0 // indirect
+	github.com/pires/go-proxyproto v0.15.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/text v0.43.0 // indirect
+	golang.org/x/time v0.16.0 // indirect
 )
