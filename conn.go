@@ -21,11 +21,17 @@ var (
 	ErrKicked = errors.New("quaymaster: session closed by the operator")
 	// ErrLifetime ends a session that reached its maximum lifetime.
 	ErrLifetime = errors.New("quaymaster: session lifetime reached")
+	// ErrLoginTimeout ends a connection on which nobody logged in within the
+	// time allowed.
+	ErrLoginTimeout = errors.New("quaymaster: no login within the time allowed")
 	// ErrConnLost ends a session whose peer went away without closing it.
 	ErrConnLost = errors.New("quaymaster: connection lost")
 	// ErrRefused is what a Gate returns, alone or wrapped, to turn a
 	// connection or a login away.
 	ErrRefused = errors.New("quaymaster: refused")
+	// ErrPanic is matched by the error that ends a session whose handler or
+	// back end panicked.
+	ErrPanic = errors.New("quaymaster: internal error")
 )
 
 // Conn describes one client connection. It is immutable once it was handed

@@ -21,6 +21,7 @@ var importRules = map[string][]string{
 	"auth":             {"", "vfs", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"auth/authtest":    {"", "vfs", "auth", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"internal/rawssh":  {"golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"limit":            {"", "vfs", "auth", "golang.org/x/time/rate", "github.com/pires/go-proxyproto", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"internal/serve":   {""},
 	"internal/session": {"", "vfs", "auth", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"sshd":             {"", "vfs", "auth", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
@@ -30,11 +31,12 @@ var importRules = map[string][]string{
 // direct says what a package may import itself, where that is less than what
 // comes along.
 var direct = map[string][]string{
-	"sftp": {"", "vfs", "sshd"},
+	"limit": {"", "auth", "golang.org/x/time/rate", "github.com/pires/go-proxyproto"},
+	"sftp":  {"", "vfs", "sshd"},
 }
 
 // sshFree lists the packages whose programs must not link x/crypto/ssh.
-var sshFree = []string{"", "vfs", "vfs/osfs", "vfs/memfs", "vfs/aferofs", "auth", "internal/serve", "internal/session"}
+var sshFree = []string{"", "vfs", "vfs/osfs", "vfs/memfs", "vfs/aferofs", "auth", "limit", "internal/serve", "internal/session"}
 
 // TestImports keeps the import graph as it was designed.
 func TestImports(t *testing.T) {

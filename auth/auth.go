@@ -212,6 +212,9 @@ type Identity struct {
 	// Permit decides about each operation on Home; nil: all that Home allows.
 	Permit vfs.Check
 	Limits Limits
+	// Pace, if not nil, is asked about every byte of a file that is moved; see
+	// package limit for one.
+	Pace Pacer
 	// ForceCommand, if not empty, is the only thing that a session may run,
 	// whatever it asks for: the OpenSSH options command= and force-command.
 	// "internal-sftp" is the SFTP subsystem.

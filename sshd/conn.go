@@ -121,7 +121,7 @@ func (c *conn) admit(ctx context.Context, user string) (release func(), err erro
 func (c *conn) handshake(ctx context.Context, cfg *ssh.ServerConfig) (<-chan ssh.NewChannel, <-chan *ssh.Request, error) {
 	if limit := orDefault(c.srv.HandshakeTimeout, defaultHandshakeTimeout); limit > 0 {
 		// A deadline per read would let a slow client stay for ever.
-		timer := time.AfterFunc(limit, func() { c.nc.End(errHandshakeTimeout) })
+		timer := time.AfterFunc(limit, func() { c.nc.End(quaymaster.ErrLoginTimeout) })
 		defer timer.Stop()
 	}
 	c.login.begin(ctx, c, cfg)
@@ -178,8 +178,6 @@ func (c *conn) meet(cfg *ssh.ServerConfig) (net.Conn, error) {
 	b.replay, b.skip = h.raw, len(version)
 	return b, nil
 }
-
-var errHandshakeTimeout = errors.New("no login within the time allowed")
 
 // algorithmsOf names what was negotiated, as key exchange, host key, and the
 // ciphers of both directions if they differ.

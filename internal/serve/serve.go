@@ -111,8 +111,10 @@ func (s *Loop) start(ctx context.Context, nc net.Conn, log *slog.Logger, handle 
 	}()
 }
 
-// PanicError is a panic that Fence stopped.
+// PanicError is a panic that Fence stopped. It matches quaymaster.ErrPanic.
 type PanicError struct{ Value any }
+
+func (e *PanicError) Unwrap() error { return quaymaster.ErrPanic }
 
 func (e *PanicError) Error() string { return fmt.Sprintf("internal error: %v", e.Value) }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/quaymaster/quaymaster"
+	"github.com/quaymaster/quaymaster/auth"
 	"github.com/quaymaster/quaymaster/vfs"
 )
 
@@ -27,6 +28,7 @@ type file struct {
 	fresh     bool   // no file was published at name when it was opened
 	exclusive bool   // and none may be when it is closed
 	keep      bool   // an abort keeps what arrived
+	pacing    pacing
 
 	ended       atomic.Bool
 	read, wrote atomic.Int64
@@ -55,6 +57,9 @@ func (f *file) ReadAt(p []byte, off int64) (int, error) {
 	}
 	n, err := f.F.ReadAt(p, off)
 	if n > 0 {
+		if perr := f.pace(auth.Download, int64(n)); perr != nil {
+			return 0, perr
+		}
 		f.began(off)
 		f.read.Add(int64(n))
 	}
@@ -77,10 +82,13 @@ func (f *file) WriteAt(p []byte, off int64) (int, error) {
 	}
 	n, err := f.F.WriteAt(p, off)
 	f.note(off, int64(n), err)
+	if err == nil {
+		err = f.pace(auth.Upload, int64(n))
+	}
 	return n, err
 }
 
-// CopyRange lets the file system copy; the counting is as for WriteAt.
+// CopyRange lets the file system copy; it counts as WriteAt does.
 func (f *file) CopyRange(dstOff int64, src vfs.File, srcOff, n int64) (int64, error) {
 	if err := f.admit(dstOff, n); err != nil {
 		return 0, err
@@ -88,6 +96,9 @@ func (f *file) CopyRange(dstOff int64, src vfs.File, srcOff, n int64) (int64, er
 	m, err := f.ForwardFile.CopyRange(dstOff, src, srcOff, n)
 	if m > 0 || !errors.Is(err, errors.ErrUnsupported) {
 		f.note(dstOff, m, err)
+	}
+	if err == nil {
+		err = f.pace(auth.Upload, m)
 	}
 	return m, err
 }
@@ -144,7 +155,8 @@ func (f *file) SetAttr(a *vfs.Attr) error {
 }
 
 // OSFile is not given for uploads: bytes written around f would be neither
-// counted nor covered by the verdict.
+// counted nor covered by the verdict. Whoever reads from it, such as by
+// sendfile, must count the bytes, and call Session.Pace after each chunk.
 func (f *file) OSFile() (*os.File, bool) {
 	if f.kind == quaymaster.KindUpload {
 		return nil, false
@@ -174,6 +186,7 @@ func (f *file) Close() error {
 	if f.ended.Swap(true) {
 		return vfs.PathError("close", f.name, fs.ErrClosed)
 	}
+	f.pacing.end(fs.ErrClosed)
 	err := vfs.PathError("close", f.name, f.F.Close())
 	verdict := quaymaster.Complete
 	if err != nil {
@@ -191,6 +204,7 @@ func (f *file) Abort(cause error) error {
 	if cause == nil {
 		cause = quaymaster.ErrConnLost
 	}
+	f.pacing.end(cause)
 	err := f.discardOrKeep(cause)
 	f.end(quaymaster.Aborted, cause)
 	return err
@@ -217,6 +231,7 @@ func (f *file) discardOrKeep(cause error) error {
 // discard gives up a file that was never handed out.
 func (f *file) discard(cause error) {
 	f.ended.Store(true)
+	f.pacing.end(cause)
 	if err := f.discardOrKeep(cause); err != nil {
 		f.s.Logger.Warn("discard", "path", vfs.Wire(f.name), "error", err)
 	}

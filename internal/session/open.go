@@ -19,7 +19,7 @@ func (v *view) OpenFile(ctx context.Context, name string, flag int, perm fs.File
 	if !vfs.ValidOpenFlag(flag) || !fs.ValidPath(name) {
 		return nil, vfs.PathError("open", name, fs.ErrInvalid)
 	}
-	f := &file{s: v.s, conn: v.conn, name: name, start: time.Now(), kind: quaymaster.KindDownload, ctx: v.s.ctx}
+	f := &file{s: v.s, conn: v.conn, name: name, start: time.Now(), kind: quaymaster.KindDownload, ctx: v.s.ctx, pacing: v.s.newPacing()}
 	var err error
 	if flag&(writeAccess|os.O_CREATE|os.O_TRUNC) == 0 {
 		f.F, err = v.s.guarded.OpenFile(v.s.ctx, name, flag, perm)
@@ -33,6 +33,7 @@ func (v *view) OpenFile(ctx context.Context, name string, flag int, perm fs.File
 		}
 	}
 	if err != nil {
+		f.pacing.end(err)
 		err = vfs.PathError("open", name, err)
 		e := &quaymaster.Event{Kind: f.kind, Path: vfs.Wire(name), Elapsed: time.Since(f.start), Err: err}
 		if f.kind == quaymaster.KindUpload {
