@@ -1,6 +1,7 @@
 package sshd
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -92,6 +93,7 @@ type PipeOptions struct {
 	Sink    quaymaster.Sink  // nil: nobody is told
 	Logger  *slog.Logger     // nil: slog.Default()
 	Stderr  io.Writer        // nil: discarded
+	Command string           // the command line; empty: a subsystem, named by Conn.Protocol
 	Partial quaymaster.PartialPolicy
 }
 
@@ -104,7 +106,7 @@ func NewSession(ctx context.Context, rw io.ReadWriteCloser, id *auth.Identity, o
 		o = *opts
 	}
 	if o.Conn == nil {
-		o.Conn = &quaymaster.Conn{ID: quaymaster.NewID(), Protocol: "sftp"}
+		o.Conn = &quaymaster.Conn{ID: quaymaster.NewID(), Protocol: cmp.Or(firstWord(o.Command), "sftp")}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -113,7 +115,8 @@ func NewSession(ctx context.Context, rw io.ReadWriteCloser, id *auth.Identity, o
 		o.Stderr = io.Discard
 	}
 	return &Session{
-		rw: rw, stderr: o.Stderr, conn: o.Conn, command: o.Conn.Protocol, subsystem: true, log: o.Logger, running: new(atomic.Int64),
+		rw: rw, stderr: o.Stderr, conn: o.Conn, command: cmp.Or(o.Command, o.Conn.Protocol), subsystem: o.Command == "",
+		log: o.Logger, running: new(atomic.Int64),
 		session: session.New(ctx, session.Config{
 			Conn: o.Conn, Identity: id, Sink: o.Sink, Logger: o.Logger,
 			Partial: o.Partial, Leases: new(session.Leases),
