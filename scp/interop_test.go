@@ -306,3 +306,9 @@ func TestPuTTY(t *testing.T) {
 	assert.Error(t, err)
 	assert.Contains(t, out, "No such file or directory")
 }
+
+func run(t *testing.T, program string, args ...string) {
+	t.Helper()
+	out, err := exec.Command(program, args...).CombinedOutput()
+	require.NoError(t, err, string(out))
+}
