@@ -76,7 +76,7 @@ func (e *engine) warn(path string, err error) error {
 	}
 	e.fail(err)
 	e.line = append(e.line[:0], replyWarning)
-	e.line = fmt.Appendf(e.line, "scp: %s: %s\n", printable(path), text)
+	e.line = fmt.Appendf(e.line, "scp: %s: %s\n", sshd.Printable(path), text)
 	return e.write(e.line)
 }
 
@@ -109,7 +109,7 @@ func (e *engine) complaint(kind byte) error {
 	if err != nil {
 		return err
 	}
-	told := &peerError{printable(string(text)), kind == replyFatal}
+	told := &peerError{sshd.Printable(string(text)), kind == replyFatal}
 	e.log.Info("complaint of the other side", "text", told.text)
 	return told
 }

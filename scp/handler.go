@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 
 	"github.com/quaymaster/quaymaster/sshd"
@@ -50,7 +49,7 @@ func (h *Handler) ServeSSH(ctx context.Context, s *sshd.Session) error {
 		return err
 	}
 	e := &engine{
-		ctx: ctx, in: bufio.NewReaderSize(attended{s}, maxLine), out: s, fsys: fsys, cwd: cmp.Or(h.StartDir, "."),
+		ctx: ctx, in: bufio.NewReaderSize(s.Input(), maxLine), out: s, fsys: fsys, cwd: cmp.Or(h.StartDir, "."),
 		options: o, ignoreAttrs: h.IgnoreAttrs, maxSize: s.Identity().Limits.MaxFileSize,
 		emit: s.Emit, spare: &h.spare, log: s.Logger(),
 	}
@@ -59,7 +58,7 @@ func (h *Handler) ServeSSH(ctx context.Context, s *sshd.Session) error {
 
 // refuse tells the user why a command line is not served.
 func refuse(s *sshd.Session, err error) error {
-	if _, werr := fmt.Fprintf(s.Stderr(), "scp: %s\n", printable(err.Error())); werr != nil {
+	if _, werr := fmt.Fprintf(s.Stderr(), "scp: %s\n", sshd.Printable(err.Error())); werr != nil {
 		return werr
 	}
 	return err
@@ -76,22 +75,10 @@ func (e *engine) run(args []sshd.Word) error {
 	var broken *protocolError
 	if errors.As(err, &broken) {
 		// Whether it arrives makes no difference any more.
-		_ = e.write(append(append([]byte{replyFatal}, "scp: "...), printable(broken.why)+"\n"...))
+		_ = e.write(append(append([]byte{replyFatal}, "scp: "...), sshd.Printable(broken.why)+"\n"...))
 	}
 	if err == nil && e.failed != nil { // it went on to the end
 		err = &sshd.ExitError{Code: 1, Err: e.failed}
 	}
 	return err
-}
-
-// attended is the client's side of a session, which is idle while it waits for
-// the client.
-type attended struct{ s *sshd.Session }
-
-var _ io.Reader = attended{}
-
-func (a attended) Read(p []byte) (int, error) {
-	a.s.Idle()
-	defer a.s.Active()
-	return a.s.Read(p)
 }

@@ -146,17 +146,3 @@ func appendTimes(b []byte, mtime, atime time.Time) []byte {
 	seconds := func(t time.Time) int64 { return min(max(t.Unix(), 0), math.MaxInt64) }
 	return fmt.Appendf(b, "T%d 0 %d 0\n", seconds(mtime), seconds(atime))
 }
-
-// printable makes a text safe for one line of the other side's terminal.
-func printable(text string) string {
-	const longest = 1024
-	if len(text) > longest {
-		text = strings.ToValidUTF8(text[:longest], "") + "..."
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == utf8.RuneError {
-			return '?'
-		}
-		return r
-	}, text)
-}

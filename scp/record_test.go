@@ -51,12 +51,6 @@ func TestSafeNames(t *testing.T) {
 	}
 }
 
-func TestPrintable(t *testing.T) {
-	assert.Equal(t, "a?[31m?b ü", printable("a\x1b[31m\nb ü"))
-	assert.Equal(t, "?", printable("\xff"))
-	assert.Len(t, printable(strings.Repeat("ü", 4000)), 1024+3)
-}
-
 func TestAppendRecords(t *testing.T) {
 	entry := appendEntry(nil, 'C', fs.ModeSetuid|0o755, 5, "a b")
 	assert.Equal(t, "C0755 5 a b\n", string(entry))

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/quaymaster/quaymaster"
 	"github.com/quaymaster/quaymaster/vfs"
@@ -51,4 +54,22 @@ func errorTexts() []errorText {
 		{quaymaster.ErrServerClosed, "Server is shutting down"},
 		{context.Canceled, "Session ended"},
 	}
+}
+
+// maxPrintable is the longest text that Printable leaves whole, in bytes.
+const maxPrintable = 1024
+
+// Printable makes a text that came from elsewhere safe for one line of the
+// client's terminal: "?" stands for control characters and for invalid UTF-8,
+// and what is too long is cut.
+func Printable(text string) string {
+	if len(text) > maxPrintable {
+		text = strings.ToValidUTF8(text[:maxPrintable], "") + "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, text)
 }

@@ -48,6 +48,17 @@ func (s *Session) Active() {
 // Read reads what the client sends; io.EOF when it said that it is done.
 func (s *Session) Read(p []byte) (int, error) { return s.rw.Read(p) }
 
+// Input reads as Read does, from a session that is idle while it waits.
+func (s *Session) Input() io.Reader { return idleReader{s} }
+
+type idleReader struct{ s *Session }
+
+func (r idleReader) Read(p []byte) (int, error) {
+	r.s.Idle()
+	defer r.s.Active()
+	return r.s.Read(p)
+}
+
 // Write sends to the client. It blocks when the client does not read.
 func (s *Session) Write(p []byte) (int, error) { return s.rw.Write(p) }
 

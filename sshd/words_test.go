@@ -268,6 +268,12 @@ func TestErrorText(t *testing.T) {
 	assert.Equal(t, "Input/output error", text)
 }
 
+func TestPrintable(t *testing.T) {
+	assert.Equal(t, "a?[31m?b ü", sshd.Printable("a\x1b[31m\nb ü"))
+	assert.Equal(t, "?", sshd.Printable("\xff"))
+	assert.Len(t, sshd.Printable(strings.Repeat("ü", 4000)), 1024+3)
+}
+
 // The name of the command is the first word, as the handler sees it.
 func TestCommandNames(t *testing.T) {
 	c := dial(t, start(t, &sshd.Server{MaxChannels: 100, Commands: map[string]sshd.Handler{
