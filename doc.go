@@ -8,7 +8,8 @@
 //     back ends vfs/osfs (a local directory tree), vfs/memfs (memory) and
 //     vfs/aferofs (adapters); vfs/vfstest is the conformance suite.
 //   - auth: who a client is and what it may reach; auth/authtest is the suite.
-//   - sshd: the SSH transport; sftp is its SFTP subsystem.
+//   - sshd: the SSH transport; sftp is its SFTP subsystem, scp its scp command,
+//     and sshd/command has digests and the like.
 //   - examples/mft: the product, a standalone server made from these packages.
 //
 // A protocol server is a struct with exported fields, a documented and never

@@ -26,13 +26,17 @@ var importRules = map[string][]string{
 	"internal/session": {"", "vfs", "auth", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"sshd":             {"", "vfs", "auth", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"sftp":             {"", "vfs", "auth", "sshd", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"scp":              {"", "vfs", "auth", "sshd", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"sshd/command":     {"", "vfs", "auth", "sshd", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 }
 
 // direct says what a package may import itself, where that is less than what
 // comes along.
 var direct = map[string][]string{
-	"limit": {"", "auth", "golang.org/x/time/rate", "github.com/pires/go-proxyproto"},
-	"sftp":  {"", "vfs", "sshd"},
+	"limit":        {"", "auth", "golang.org/x/time/rate", "github.com/pires/go-proxyproto"},
+	"sftp":         {"", "vfs", "sshd"},
+	"scp":          {"", "vfs", "sshd"},
+	"sshd/command": {"vfs", "sshd"},
 }
 
 // sshFree lists the packages whose programs must not link x/crypto/ssh.

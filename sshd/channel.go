@@ -169,10 +169,12 @@ func (h *channel) find(ctx context.Context, r *ssh.Request) (Handler, *Session, 
 		}
 	}
 	var handler Handler
+	name := line
 	if subsystem {
-		handler = c.srv.Subsystems[line]
+		handler = c.srv.Subsystems[name]
 	} else {
-		handler = c.srv.Commands[firstWord(line)]
+		name = firstWord(line)
+		handler = c.srv.Commands[name]
 	}
 	e := &quaymaster.Event{Kind: quaymaster.KindChannel, User: c.user(), Target: line}
 	if handler == nil {
@@ -183,16 +185,11 @@ func (h *channel) find(ctx context.Context, r *ssh.Request) (Handler, *Session, 
 		return nil, nil, false
 	}
 	info := *c.info
-	info.Protocol = firstWord(line)
+	info.Protocol = name
 	return handler, &Session{
 		rw: &activeChannel{h.ch, c}, stderr: h.ch.Stderr(), conn: &info, session: c.session,
 		command: line, subsystem: subsystem, env: h.env, log: c.log.With("channel", line), running: &c.running,
 	}, true
-}
-
-func firstWord(line string) string {
-	word, _, _ := strings.Cut(strings.TrimLeft(line, " \t"), " ")
-	return word
 }
 
 func (h *channel) start(ctx context.Context, handler Handler, s *Session) {

@@ -18,6 +18,14 @@
 // nothing with SHA-1, CBC or a finite-field key exchange. A channel ends with
 // its exit status, end of data and close, in this order.
 //
+// # Commands
+//
+// A command line goes to the Handler of its first word, and Session.Args splits
+// it as a POSIX shell would (Shell Command Language, sections 2.2, 2.3 and
+// 2.6.1; patterns as in 2.13 by Word.Glob). There is no other expansion: what
+// would need a shell is refused with ErrShellSyntax. Package sshd/command has
+// handlers for digests and the like, package scp for scp.
+//
 // # Authentication
 //
 // auth.Partial becomes partial success, so any chain of factors works. Only a

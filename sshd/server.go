@@ -35,8 +35,9 @@ type Server struct {
 	AnnounceKeys []ssh.Signer
 
 	// Subsystems and Commands are what clients may ask for: a subsystem by its
-	// name, a command by the first word of its command line. What is not there
-	// is refused.
+	// name, a command by the first word of its command line as Session.Args
+	// returns it, without quotes but with a path if it has one: "/bin/scp" is
+	// not "scp". What is not there is refused.
 	Subsystems, Commands map[string]Handler
 
 	Gate   quaymaster.Gate // nil: everybody may try

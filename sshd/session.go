@@ -1,6 +1,7 @@
 package sshd
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -47,6 +48,17 @@ func (s *Session) Active() {
 // Read reads what the client sends; io.EOF when it said that it is done.
 func (s *Session) Read(p []byte) (int, error) { return s.rw.Read(p) }
 
+// Input reads as Read does, from a session that is idle while it waits.
+func (s *Session) Input() io.Reader { return idleReader{s} }
+
+type idleReader struct{ s *Session }
+
+func (r idleReader) Read(p []byte) (int, error) {
+	r.s.Idle()
+	defer r.s.Active()
+	return r.s.Read(p)
+}
+
 // Write sends to the client. It blocks when the client does not read.
 func (s *Session) Write(p []byte) (int, error) { return s.rw.Write(p) }
 
@@ -92,6 +104,7 @@ type PipeOptions struct {
 	Sink    quaymaster.Sink  // nil: nobody is told
 	Logger  *slog.Logger     // nil: slog.Default()
 	Stderr  io.Writer        // nil: discarded
+	Command string           // the command line; empty: a subsystem, named by Conn.Protocol
 	Partial quaymaster.PartialPolicy
 }
 
@@ -104,7 +117,7 @@ func NewSession(ctx context.Context, rw io.ReadWriteCloser, id *auth.Identity, o
 		o = *opts
 	}
 	if o.Conn == nil {
-		o.Conn = &quaymaster.Conn{ID: quaymaster.NewID(), Protocol: "sftp"}
+		o.Conn = &quaymaster.Conn{ID: quaymaster.NewID(), Protocol: cmp.Or(firstWord(o.Command), "sftp")}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -113,7 +126,8 @@ func NewSession(ctx context.Context, rw io.ReadWriteCloser, id *auth.Identity, o
 		o.Stderr = io.Discard
 	}
 	return &Session{
-		rw: rw, stderr: o.Stderr, conn: o.Conn, command: o.Conn.Protocol, subsystem: true, log: o.Logger, running: new(atomic.Int64),
+		rw: rw, stderr: o.Stderr, conn: o.Conn, command: cmp.Or(o.Command, o.Conn.Protocol), subsystem: o.Command == "",
+		log: o.Logger, running: new(atomic.Int64),
 		session: session.New(ctx, session.Config{
 			Conn: o.Conn, Identity: id, Sink: o.Sink, Logger: o.Logger,
 			Partial: o.Partial, Leases: new(session.Leases),
