@@ -85,9 +85,10 @@ func version(name string, v int) []byte {
 	return fmt.Appendf(nil, "%s %d\n%send %d\n", name, v, body, v)
 }
 
-// writer uploads version after version until the server is gone. It returns
-// the last one that the server said was complete.
-func writer(addr, name string, from int) (acked int) {
+// writer uploads version after version until the server is gone, and calls
+// begun when the first is under way. It returns the last one that the server
+// said was complete.
+func writer(addr, name string, from int, begun func()) (acked int) {
 	acked = from
 	conn, err := ssh.Dial("tcp", addr, &ssh.ClientConfig{
 		User: "u", Auth: []ssh.AuthMethod{ssh.Password("p")}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
@@ -105,6 +106,7 @@ func writer(addr, name string, from int) (acked int) {
 		if err != nil {
 			return acked
 		}
+		begun()
 		if _, err := f.ReadFrom(bytes.NewReader(version(name, v))); err != nil {
 			return acked
 		}
@@ -136,10 +138,13 @@ func TestKill9(t *testing.T) {
 		assert.Empty(t, staged(t, root), "left over after a start")
 		var wg sync.WaitGroup
 		got := make([]int, len(names))
+		// The clock starts with the uploads: on a slow machine logins take long.
+		begun := sync.OnceFunc(func() {
+			time.AfterFunc(time.Duration(rand.IntN(150))*time.Millisecond, func() { cmd.Process.Kill() })
+		})
 		for i, name := range names {
-			wg.Go(func() { got[i] = writer(addr, name, acked[name]) })
+			wg.Go(func() { got[i] = writer(addr, name, acked[name], begun) })
 		}
-		time.AfterFunc(time.Duration(20+rand.IntN(150))*time.Millisecond, func() { cmd.Process.Kill() })
 		cmd.Wait() // reports the kill
 		wg.Wait()
 		for i, name := range names {

@@ -26,6 +26,10 @@ const (
 	maxInFlightBytes = 1 << 20
 )
 
+// readAhead is small, because every idle channel has it: requests are short, or
+// are read straight to where they are needed.
+const readAhead = 1024
+
 // errProtocol ends a channel whose client does not speak SFTP.
 var errProtocol = errors.New("sftp: protocol error")
 
@@ -37,7 +41,6 @@ type server struct {
 	ctx      context.Context
 	log      *slog.Logger
 	cwd      string // where relative paths begin
-	statuses []statusRow
 	handles  handles
 	order    order
 	owners   owners
@@ -60,7 +63,7 @@ type server struct {
 func newServer(ctx context.Context, h *Handler, sess *sshd.Session, fsys vfs.FS) *server {
 	s := &server{
 		handler: h, sess: sess, fsys: fsys, ctx: ctx, log: sess.Logger(),
-		cwd: h.startDir(), statuses: statusTable(), quirks: quirksOf(sess.Conn().Client),
+		cwd: h.startDir(), quirks: quirksOf(sess.Conn().Client),
 	}
 	s.handles = handles{open: make(map[uint64]*handle), limit: h.maxHandles()}
 	s.order = order{paths: make(map[string]*lane), ready: s.submit}
@@ -73,7 +76,7 @@ func newServer(ctx context.Context, h *Handler, sess *sshd.Session, fsys vfs.FS)
 // ones and aborts what the client left open.
 func (s *server) serve() error {
 	s.sess.Idle()
-	err := s.read(bufio.NewReaderSize(s.sess, 4096))
+	err := s.read(bufio.NewReaderSize(s.sess, readAhead))
 	s.drain()
 	s.mu.Lock()
 	if s.broken != nil { // what the reader met came of it
@@ -207,7 +210,7 @@ func (s *server) dispatch(r *request, last bool) error {
 
 // status is the reply to r that tells how it went.
 func (s *server) status(r *request, err error) []byte {
-	code, text, known := s.statusOf(err)
+	code, text, known := statusOf(err)
 	switch {
 	case !known:
 		s.log.Error("request failed", "request", r.verb.name, "path", vfs.Wire(r.name), "error", err)

@@ -73,7 +73,7 @@ type statusRow struct {
 
 // statusOf returns what the client is told about err, and whether that says
 // it all; if not, the log should.
-func (s *server) statusOf(err error) (code Code, text string, known bool) {
+func statusOf(err error) (code Code, text string, known bool) {
 	if err == nil {
 		return CodeOK, "Success", true
 	}
@@ -81,7 +81,7 @@ func (s *server) statusOf(err error) (code Code, text string, known bool) {
 	if errors.As(err, &status) {
 		return status.Code, status.Message, true
 	}
-	for _, row := range s.statuses {
+	for _, row := range statusTable() {
 		if errors.Is(err, row.err) {
 			return row.code, row.text, true
 		}

@@ -20,31 +20,47 @@ const (
 	maxEnvSize = 1024
 )
 
-// serveChannels runs until the connection ends.
+// serveChannels answers what concerns the connection as a whole, until it ends.
 func (c *conn) serveChannels(ctx context.Context, chans <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
 	c.announceKeys() // first, so that short sessions have time to ask for proof
-	go c.globalRequests(requests) // ends when the mux does
-	for nc := range chans {
-		c.touch()
-		if reason, text := c.refuse(nc); text != "" {
-			if err := nc.Reject(reason, text); err != nil {
-				c.log.Debug("reject channel", "error", err)
+	unproven := slices.Clone(c.srv.announced())
+	for {
+		select {
+		case nc, ok := <-chans:
+			if !ok {
+				return
 			}
-			continue
-		}
-		ch, reqs, err := nc.Accept()
-		if err != nil {
-			c.log.Debug("accept channel", "error", err)
-			continue
-		}
-		c.open.Add(1)
-		c.channels.Go(func() {
-			defer c.open.Add(-1)
-			if err := serve.Fence(c.log, func() { c.serveChannel(ctx, ch, reqs) }); err != nil {
-				c.nc.End(err)
+			c.touch()
+			c.openChannel(ctx, nc)
+		case r, ok := <-requests:
+			if !ok { // and chans is about to be closed, too
+				requests = nil
+				continue
 			}
-		})
+			c.globalRequest(r, &unproven)
+		}
 	}
+}
+
+func (c *conn) openChannel(ctx context.Context, nc ssh.NewChannel) {
+	if reason, text := c.refuse(nc); text != "" {
+		if err := nc.Reject(reason, text); err != nil {
+			c.log.Debug("reject channel", "error", err)
+		}
+		return
+	}
+	ch, reqs, err := nc.Accept()
+	if err != nil {
+		c.log.Debug("accept channel", "error", err)
+		return
+	}
+	c.open.Add(1)
+	c.channels.Go(func() {
+		defer c.open.Add(-1)
+		if err := serve.Fence(c.log, func() { c.serveChannel(ctx, ch, reqs) }); err != nil {
+			c.nc.End(err)
+		}
+	})
 }
 
 // refuse returns why a channel is not opened, or an empty text.
@@ -62,26 +78,23 @@ func (c *conn) refuse(nc ssh.NewChannel) (ssh.RejectionReason, string) {
 	return 0, ""
 }
 
-// globalRequests answers requests about the connection: what it does not know
+// globalRequest answers a request about the connection: what it does not know
 // with a failure, which keepalives take as a sign of life.
-func (c *conn) globalRequests(requests <-chan *ssh.Request) {
-	unproven := slices.Clone(c.srv.announced())
-	for r := range requests {
-		known, reply := false, []byte(nil)
-		switch r.Type {
-		case "no-more-sessions@openssh.com":
-			known = true
-			c.noMore.Store(true)
-		case proveHostKeys:
-			var err error
-			if reply, err = c.proveKeys(r.Payload, &unproven); err != nil {
-				c.log.Info("host keys not proven", "error", err)
-			}
-			known = err == nil
+func (c *conn) globalRequest(r *ssh.Request, unproven *[]*hostKey) {
+	known, reply := false, []byte(nil)
+	switch r.Type {
+	case "no-more-sessions@openssh.com":
+		known = true
+		c.noMore.Store(true)
+	case proveHostKeys:
+		var err error
+		if reply, err = c.proveKeys(r.Payload, unproven); err != nil {
+			c.log.Info("host keys not proven", "error", err)
 		}
-		if err := r.Reply(known, reply); err != nil {
-			return
-		}
+		known = err == nil
+	}
+	if err := r.Reply(known, reply); err != nil {
+		c.log.Debug("reply", "request", r.Type, "error", err)
 	}
 }
 

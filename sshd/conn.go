@@ -70,7 +70,7 @@ func (c *conn) serve(ctx context.Context, cfg ssh.ServerConfig) {
 	}()
 	defer c.sock.Close()
 	defer func() { c.login.release() }()
-	chans, requests, err := c.handshake(ctx, &cfg)
+	chans, requests, err := c.begin(ctx, &cfg)
 	if err != nil {
 		why = c.cause(ctx, err)
 		c.log.Info("handshake failed", "remote", c.info.Remote, "error", why)
@@ -115,6 +115,20 @@ func (c *conn) admit(ctx context.Context, user string) (release func(), err erro
 		release = sync.OnceFunc(r)
 	}
 	return release, nil
+}
+
+// begin runs the handshake on a goroutine of its own. The stack that this
+// takes would otherwise stay for as long as the connection.
+func (c *conn) begin(ctx context.Context, cfg *ssh.ServerConfig) (chans <-chan ssh.NewChannel, requests <-chan *ssh.Request, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if broken := serve.Fence(c.log, func() { chans, requests, err = c.handshake(ctx, cfg) }); broken != nil {
+			err = broken
+		}
+	}()
+	<-done
+	return chans, requests, err
 }
 
 // handshake exchanges keys and logs the client in.
