@@ -138,7 +138,6 @@ func (c *conn) handshake(ctx context.Context, cfg *ssh.ServerConfig) (<-chan ssh
 		timer := time.AfterFunc(limit, func() { c.nc.End(quaymaster.ErrLoginTimeout) })
 		defer timer.Stop()
 	}
-	c.login.begin(ctx, c, cfg)
 	// The keys are exchanged by now.
 	cfg.PreAuthConnCallback = func(meta ssh.ServerPreAuthConn) {
 		c.emit(ctx, &quaymaster.Event{
@@ -149,6 +148,7 @@ func (c *conn) handshake(ctx context.Context, cfg *ssh.ServerConfig) (<-chan ssh
 	if err != nil {
 		return nil, nil, err
 	}
+	c.login.begin(ctx, c, cfg)
 	sc, chans, requests, err := ssh.NewServerConn(transport, cfg)
 	if err != nil {
 		return nil, nil, err
