@@ -28,7 +28,10 @@ func treeMemory(root int, file, key string) (int64, error) {
 		return 0, err
 	}
 	var sum int64
-	for pid := range procs {
+	for pid, st := range procs {
+		if st.zombie { // has none
+			continue
+		}
 		n, err := memory(pid, file, key)
 		if err != nil {
 			return 0, err

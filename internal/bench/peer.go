@@ -13,7 +13,7 @@ import (
 // peer is a server program to measure.
 type peer struct {
 	name  string // "ours", "openssh"
-	title string // with the version
+	title string // in tables
 	// start runs the program for the case of that name. It serves the rig's
 	// files to the rig's user until it is stopped.
 	start func(ctx context.Context, r *rig, caseName string) (*server, error)

@@ -43,7 +43,7 @@ func (r *runner) runAll(ctx context.Context) (*report, error) {
 			return nil, err
 		}
 	}
-	rep := &report{suite: r.suite, options: r.options, tmpfs: r.rig.tmpfs, began: time.Now()}
+	rep := &report{suite: r.suite, options: r.options, tmpfs: r.rig.tmpfs, began: time.Now(), load: loadAverage()}
 	for _, c := range r.suite.cases(r.rig.sizes) {
 		if !r.options.cases.MatchString(c.name) {
 			continue
@@ -166,13 +166,9 @@ func one(ctx context.Context, c *benchCase, s *server, check checking) (values, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	v, cpu, err := timed(ctx, c, s, check)
+	v, err := timed(ctx, c, s, check)
 	if err != nil {
 		return nil, s.withLog(fmt.Errorf("%s: %w", s.peer.name, err))
-	}
-	v[serverCPU] = cpu
-	if amount := v[work]; amount > 0 {
-		v[serverCPU] = cpu / amount
 	}
 	for _, m := range c.metrics {
 		if _, ok := v[m.name]; !ok {
@@ -183,21 +179,38 @@ func one(ctx context.Context, c *benchCase, s *server, check checking) (values, 
 }
 
 // timed is one measurement with the CPU seconds around it.
-func timed(ctx context.Context, c *benchCase, s *server, check checking) (values, float64, error) {
+func timed(ctx context.Context, c *benchCase, s *server, check checking) (values, error) {
 	if err := s.settle(ctx); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	before, err := cpuSeconds(s.pid())
+	before, err := cpuSince(s, cpuTimes{})
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	v, err := c.measure(ctx, s, check)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	if err := s.settle(ctx); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	after, err := cpuSeconds(s.pid())
-	return v, after - before, err
+	used, err := cpuSince(s, before)
+	amount := 1.0
+	if n := v[work]; n > 0 {
+		amount = n
+	}
+	v[serverCPU], v[clientCPU] = used.server/amount, used.client/amount
+	return v, err
+}
+
+// cpuTimes are CPU seconds.
+type cpuTimes struct{ server, client float64 }
+
+func cpuSince(s *server, before cpuTimes) (used cpuTimes, err error) {
+	if used.server, err = treeCPU(s.pid()); err != nil {
+		return used, err
+	}
+	self, err := readStat(os.Getpid()) // clients are reaped when they are done
+	used.client = self.cpuSeconds()
+	return cpuTimes{used.server - before.server, used.client - before.client}, err
 }
