@@ -19,7 +19,7 @@ func TestAttrs(t *testing.T) {
 	all = append(append(all, u32(1)...), 'k')
 	all = append(append(all, u32(2)...), 'v', 'v', 9)
 	f := fields{rest: all}
-	assert.EqualValues(t, 1<<32+2, f.attrs())
+	assert.Equal(t, int64(1<<32+2), f.attrs())
 	assert.NoError(t, f.err)
 	assert.Equal(t, []byte{9}, f.rest, "what follows is left")
 
