@@ -60,7 +60,7 @@ func (s *server) launch() error {
 }
 
 // stop ends the server and the processes that it started.
-func (s *server) stop() error {
+func (s *server) stop() {
 	procs, err := tree(s.pid())
 	if err != nil {
 		procs = nil // it is gone, and its children have other parents
@@ -81,7 +81,6 @@ func (s *server) stop() error {
 			}
 		}
 	}
-	return nil
 }
 
 // terminate is quit for programs that end on SIGTERM.

@@ -77,8 +77,8 @@ type result struct {
 }
 
 // runCase has servers of its own, so that no case finds the memory of another.
-func (r *runner) runCase(ctx context.Context, c *benchCase) (res *result) {
-	res = &result{c: c, rounds: map[string][]values{}}
+func (r *runner) runCase(ctx context.Context, c *benchCase) *result {
+	res := &result{c: c, rounds: map[string][]values{}}
 	if c.skip != nil {
 		if res.skipped = c.skip(); res.skipped != "" {
 			return res
@@ -94,10 +94,10 @@ func (r *runner) runCase(ctx context.Context, c *benchCase) (res *result) {
 }
 
 // rounds warms up and measures.
-func (r *runner) rounds(ctx context.Context, res *result) (err error) {
+func (r *runner) rounds(ctx context.Context, res *result) error {
 	peers := r.suite.peers
 	f := &field{runner: r, c: res.c, running: make([]*server, len(peers))}
-	defer func() { err = errors.Join(err, f.stop()) }()
+	defer f.stop()
 	for i := range peers {
 		if _, err := f.measure(ctx, i, checkFull); err != nil {
 			return err
@@ -142,20 +142,18 @@ func (f *field) measure(ctx context.Context, i int, check checking) (v values, e
 	}
 	v, err = one(ctx, f.c, f.running[i], check)
 	if err == nil && f.c.fresh {
-		err = f.running[i].stop()
+		f.running[i].stop()
 		f.running[i] = nil
 	}
 	return v, err
 }
 
-func (f *field) stop() error {
-	var errs []error
+func (f *field) stop() {
 	for _, s := range f.running {
 		if s != nil {
-			errs = append(errs, s.stop())
+			s.stop()
 		}
 	}
-	return errors.Join(errs...)
 }
 
 // one measures once, and takes the server's CPU time.

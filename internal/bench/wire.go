@@ -8,7 +8,8 @@ import (
 )
 
 // Types of packets and flags of draft-ietf-secsh-filexfer-02, as far as the
-// cases use them.
+// cases use them; not those of package sftp, whose mistakes this client must not
+// share.
 const (
 	fxpInit    = 1
 	fxpVersion = 2
