@@ -34,16 +34,25 @@ func replaceBetween(document, begin, end, text string) (string, error) {
 	return before + begin + "\n" + strings.Trim(text, "\n") + "\n" + end + after, nil
 }
 
-// updateDocument puts the report into a document, in place of the last one.
-func (r *report) updateDocument(ctx context.Context, file string) error {
+// withSection returns the document in file with text in the suite's part.
+func withSection(file, suite, text string) (string, error) {
 	old, err := os.ReadFile(file)
 	if err != nil {
-		return err
+		return "", err
 	}
-	begin, end := markers(r.suite.name)
-	text, err := replaceBetween(string(old), begin, end, r.markdown(thisMachine(ctx)))
+	begin, end := markers(suite)
+	document, err := replaceBetween(string(old), begin, end, text)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return "", fmt.Errorf("%s: %w", file, err)
+	}
+	return document, nil
+}
+
+// updateDocument puts the report into a document, in place of the last one.
+func (r *report) updateDocument(ctx context.Context, file string) error {
+	text, err := withSection(file, r.suite.name, r.markdown(thisMachine(ctx)))
+	if err != nil {
+		return err
 	}
 	return os.WriteFile(file, []byte(text), 0o644)
 }
@@ -51,11 +60,12 @@ func (r *report) updateDocument(ctx context.Context, file string) error {
 // markdown is the report for a document.
 func (r *report) markdown(m machine) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured on %s in %s, with %d rounds for a case unless it says otherwise.\n\n",
-		r.began.Format(time.DateOnly), r.took.Round(time.Second), r.options.runs)
+	fmt.Fprintf(&b, "Measured on %s in %s by `%s`.\n\n",
+		r.began.Format(time.DateOnly), r.took.Round(time.Second), r.options.command(r.suite.name))
 	for _, line := range m.lines() {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}
+	fmt.Fprintf(&b, "- load average before: %s\n", r.load)
 	b.WriteByte('\n')
 	line := func(cells []string) {
 		b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
@@ -104,6 +114,15 @@ func thisMachine(ctx context.Context) machine {
 		m.openssh = strings.TrimSpace(string(out))
 	}
 	return m
+}
+
+// loadAverage of the last minute; above zero, something else runs.
+func loadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if one, _, ok := strings.Cut(string(text), " "); err == nil && ok {
+		return one
+	}
+	return "unknown"
 }
 
 func (m machine) lines() []string {

@@ -93,16 +93,21 @@ func runSuite(ctx context.Context, s *suite, args []string, stdout, stderr io.Wr
 		}
 		return nil
 	}
+	if o.markdown != "" { // better now than after all the work
+		if _, err := withSection(o.markdown, s.name, ""); err != nil {
+			return err
+		}
+	}
 	return measureSuite(ctx, s, o, stdout, stderr)
 }
 
 // measureSuite runs the cases, and reports also when some of them failed.
-func measureSuite(ctx context.Context, s *suite, o options, stdout, stderr io.Writer) error {
+func measureSuite(ctx context.Context, s *suite, o options, stdout, stderr io.Writer) (err error) {
 	r, err := newRunner(s, o, stderr)
 	if err != nil {
 		return err
 	}
-	defer r.close()
+	defer func() { err = errors.Join(err, r.close()) }()
 	rep, err := r.runAll(ctx)
 	if err != nil {
 		return err
@@ -131,9 +136,10 @@ func (b *byteSize) Set(text string) error {
 	for _, u := range []struct {
 		suffix string
 		shift  int
-	}{{"KiB", 10}, {"MiB", 20}, {"GiB", 30}} {
+	}{{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"B", 0}} {
 		if rest, ok := strings.CutSuffix(text, u.suffix); ok {
 			number, shift = rest, u.shift
+			break
 		}
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
@@ -142,6 +148,15 @@ func (b *byteSize) Set(text string) error {
 	}
 	*b = byteSize(n << shift)
 	return nil
+}
+
+// command repeats the run.
+func (o options) command(suite string) string {
+	text := fmt.Sprintf("go run ./internal/bench %s -runs %d -size %s", suite, o.runs, strings.ReplaceAll(o.size.String(), " ", ""))
+	if o.cases.String() != "" {
+		text += fmt.Sprintf(" -case '%s'", o.cases)
+	}
+	return text
 }
 
 func (b *byteSize) String() string { return sizeText(int64(*b)) }
@@ -156,5 +171,5 @@ func sizeText(n int64) string {
 			return fmt.Sprintf("%d %s", n>>u.shift, u.suffix)
 		}
 	}
-	return fmt.Sprintf("%d bytes", n)
+	return fmt.Sprintf("%d B", n)
 }

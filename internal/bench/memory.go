@@ -30,12 +30,22 @@ func treeMemory(root int, file, key string) (int64, error) {
 	var sum int64
 	for pid := range procs {
 		n, err := memory(pid, file, key)
+		if err != nil && gone(pid) {
+			continue
+		}
 		if err != nil {
 			return 0, err
 		}
 		sum += n
 	}
 	return sum, nil
+}
+
+// gone reports whether a process has ended, reaped or not; then it has no
+// memory.
+func gone(pid int) bool {
+	st, err := readStat(pid)
+	return err != nil || st.zombie
 }
 
 // resetPeaks has VmHWM start again at the present size.
@@ -45,7 +55,8 @@ func resetPeaks(root int) error {
 		return err
 	}
 	for pid := range procs {
-		if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
+		err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
+		if err != nil && !gone(pid) {
 			return err
 		}
 	}

@@ -72,7 +72,8 @@ func startOpenSSH(ctx context.Context, p *peer, r *rig) (*server, error) {
 		err = s.writeClientConfig()
 	}
 	if err != nil {
-		return nil, errors.Join(s.withLog(err), s.stop())
+		s.stop()
+		return nil, s.withLog(err)
 	}
 	return s, nil
 }

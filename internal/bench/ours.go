@@ -66,7 +66,8 @@ func startOurs(ctx context.Context, p *peer, r *rig, caseName string) (*server, 
 		err = s.writeClientConfig()
 	}
 	if err != nil {
-		return nil, errors.Join(s.withLog(err), s.stop())
+		s.stop()
+		return nil, s.withLog(err)
 	}
 	return s, nil
 }

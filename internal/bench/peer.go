@@ -13,7 +13,7 @@ import (
 // peer is a server program to measure.
 type peer struct {
 	name  string // "ours", "openssh"
-	title string // with the version
+	title string // in tables
 	// start runs the program for the case of that name. It serves the rig's
 	// files to the rig's user until it is stopped.
 	start func(ctx context.Context, r *rig, caseName string) (*server, error)
@@ -60,7 +60,7 @@ func (s *server) launch() error {
 }
 
 // stop ends the server and the processes that it started.
-func (s *server) stop() error {
+func (s *server) stop() {
 	procs, err := tree(s.pid())
 	if err != nil {
 		procs = nil // it is gone, and its children have other parents
@@ -81,7 +81,6 @@ func (s *server) stop() error {
 			}
 		}
 	}
-	return nil
 }
 
 // terminate is quit for programs that end on SIGTERM.

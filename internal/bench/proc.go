@@ -16,6 +16,7 @@ const ticksPerSecond = 100
 // procStat is what we need of /proc/PID/stat, see proc_pid_stat(5).
 type procStat struct {
 	parent int
+	zombie bool  // ended, and not reaped yet
 	ticks  int64 // user and system time, with that of reaped children
 	start  int64 // with the pid, identifies a process
 }
@@ -31,7 +32,7 @@ func parseStat(text string) (procStat, error) {
 		return procStat{}, errProcFormat
 	}
 	// f[0] is field 3, the state.
-	var st procStat
+	st := procStat{zombie: f[0] == "Z"}
 	var err error
 	if st.parent, err = strconv.Atoi(f[1]); err != nil {
 		return procStat{}, errProcFormat
@@ -128,16 +129,18 @@ func descendants(all map[int]procStat, root int) map[int]procStat {
 	return out
 }
 
-// cpuSeconds is the time that a tree of processes has used. It never falls
-// while processes of the tree are reaped by their parents.
-func cpuSeconds(root int) (float64, error) {
+func (st procStat) cpuSeconds() float64 { return float64(st.ticks) / ticksPerSecond }
+
+// treeCPU is the time that a tree of processes has used, in seconds. It never
+// falls while processes of the tree are reaped by their parents.
+func treeCPU(root int) (float64, error) {
 	procs, err := tree(root)
 	if err != nil {
 		return 0, err
 	}
-	var ticks int64
+	var sum procStat
 	for _, st := range procs {
-		ticks += st.ticks
+		sum.ticks += st.ticks
 	}
-	return float64(ticks) / ticksPerSecond, nil
+	return sum.cpuSeconds(), nil
 }

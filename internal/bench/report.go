@@ -18,6 +18,7 @@ type report struct {
 	tmpfs   bool
 	began   time.Time
 	took    time.Duration
+	load    string // average of the machine before
 	results []*result
 }
 
@@ -55,7 +56,8 @@ type row struct {
 	Target                          string
 	Met                             bool
 
-	unit unit
+	unit   unit
+	beside string // put before theirs, when there are several peers
 }
 
 // rows has nothing for cases that were skipped or failed.
@@ -74,6 +76,9 @@ func (r *report) rows() []row {
 					Case: res.c.name, About: res.c.about, Metric: m.name, Unit: m.unit.suffix, Peer: p.name,
 					Ours: a, Theirs: b, Target: m.target.text(m.unit), unit: m.unit,
 				}
+				if len(others) > 1 {
+					w.beside = p.title + " "
+				}
 				if b.Median != 0 {
 					w.Ratio = a.Median / b.Median
 				}
@@ -90,11 +95,16 @@ func (r *report) rows() []row {
 
 // cells are the columns of a row below those of header.
 func (w row) cells() []string {
-	return []string{w.Case, w.Metric, w.spread(w.Ours), w.spread(w.Theirs), ratioText(w.Ratio), ratioText(w.PerRound), w.verdict()}
+	return []string{w.Case, w.Metric, w.spread(w.Ours), w.beside + w.spread(w.Theirs), ratioText(w.Ratio), ratioText(w.PerRound), w.verdict()}
 }
 
 func (r *report) header() []string {
-	return []string{"case", "measured", "ours", r.suite.peers[1].name, "ratio", "per round", "target"}
+	ours, others := r.suite.peers[0], r.suite.peers[1:]
+	beside := "others"
+	if len(others) == 1 {
+		beside = others[0].title
+	}
+	return []string{"case", "measured", ours.title, beside, "ratio", "per round", "target"}
 }
 
 // spread is the median with the range that all rounds were in.

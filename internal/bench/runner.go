@@ -43,7 +43,7 @@ func (r *runner) runAll(ctx context.Context) (*report, error) {
 			return nil, err
 		}
 	}
-	rep := &report{suite: r.suite, options: r.options, tmpfs: r.rig.tmpfs, began: time.Now()}
+	rep := &report{suite: r.suite, options: r.options, tmpfs: r.rig.tmpfs, began: time.Now(), load: loadAverage()}
 	for _, c := range r.suite.cases(r.rig.sizes) {
 		if !r.options.cases.MatchString(c.name) {
 			continue
@@ -77,8 +77,8 @@ type result struct {
 }
 
 // runCase has servers of its own, so that no case finds the memory of another.
-func (r *runner) runCase(ctx context.Context, c *benchCase) (res *result) {
-	res = &result{c: c, rounds: map[string][]values{}}
+func (r *runner) runCase(ctx context.Context, c *benchCase) *result {
+	res := &result{c: c, rounds: map[string][]values{}}
 	if c.skip != nil {
 		if res.skipped = c.skip(); res.skipped != "" {
 			return res
@@ -94,10 +94,10 @@ func (r *runner) runCase(ctx context.Context, c *benchCase) (res *result) {
 }
 
 // rounds warms up and measures.
-func (r *runner) rounds(ctx context.Context, res *result) (err error) {
+func (r *runner) rounds(ctx context.Context, res *result) error {
 	peers := r.suite.peers
 	f := &field{runner: r, c: res.c, running: make([]*server, len(peers))}
-	defer func() { err = errors.Join(err, f.stop()) }()
+	defer f.stop()
 	for i := range peers {
 		if _, err := f.measure(ctx, i, checkFull); err != nil {
 			return err
@@ -142,20 +142,18 @@ func (f *field) measure(ctx context.Context, i int, check checking) (v values, e
 	}
 	v, err = one(ctx, f.c, f.running[i], check)
 	if err == nil && f.c.fresh {
-		err = f.running[i].stop()
+		f.running[i].stop()
 		f.running[i] = nil
 	}
 	return v, err
 }
 
-func (f *field) stop() error {
-	var errs []error
+func (f *field) stop() {
 	for _, s := range f.running {
 		if s != nil {
-			errs = append(errs, s.stop())
+			s.stop()
 		}
 	}
-	return errors.Join(errs...)
 }
 
 // one measures once, and takes the server's CPU time.
@@ -166,13 +164,9 @@ func one(ctx context.Context, c *benchCase, s *server, check checking) (values, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	v, cpu, err := timed(ctx, c, s, check)
+	v, err := timed(ctx, c, s, check)
 	if err != nil {
 		return nil, s.withLog(fmt.Errorf("%s: %w", s.peer.name, err))
-	}
-	v[serverCPU] = cpu
-	if amount := v[work]; amount > 0 {
-		v[serverCPU] = cpu / amount
 	}
 	for _, m := range c.metrics {
 		if _, ok := v[m.name]; !ok {
@@ -183,21 +177,38 @@ func one(ctx context.Context, c *benchCase, s *server, check checking) (values, 
 }
 
 // timed is one measurement with the CPU seconds around it.
-func timed(ctx context.Context, c *benchCase, s *server, check checking) (values, float64, error) {
+func timed(ctx context.Context, c *benchCase, s *server, check checking) (values, error) {
 	if err := s.settle(ctx); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	before, err := cpuSeconds(s.pid())
+	before, err := cpuSince(s, cpuTimes{})
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	v, err := c.measure(ctx, s, check)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	if err := s.settle(ctx); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	after, err := cpuSeconds(s.pid())
-	return v, after - before, err
+	used, err := cpuSince(s, before)
+	amount := 1.0
+	if n := v[work]; n > 0 {
+		amount = n
+	}
+	v[serverCPU], v[clientCPU] = used.server/amount, used.client/amount
+	return v, err
+}
+
+// cpuTimes are CPU seconds.
+type cpuTimes struct{ server, client float64 }
+
+func cpuSince(s *server, before cpuTimes) (used cpuTimes, err error) {
+	if used.server, err = treeCPU(s.pid()); err != nil {
+		return used, err
+	}
+	self, err := readStat(os.Getpid()) // clients are reaped when they are done
+	used.client = self.cpuSeconds()
+	return cpuTimes{used.server - before.server, used.client - before.client}, err
 }

@@ -23,7 +23,7 @@ func logins() *benchCase {
 		name: "login",
 		about: fmt.Sprintf("%d workers connect, log in with an Ed25519 key and close, for %v; x/crypto/ssh client, curve25519-sha256, aes128-gcm",
 			clients, loginsFor),
-		metrics: []metric{{"logins", perSecond, target{ratioAtLeast, 10}}, {serverCPU, unit{"ms each", 2}, target{}}},
+		metrics: []metric{{"logins", perSecond, target{ratioAtLeast, 10}}, {serverCPU, unit{"ms each", 2}, target{}}, {clientCPU, unit{"ms each", 2}, target{}}},
 		measure: func(ctx context.Context, s *server, _ checking) (values, error) {
 			cfg, err := leanConfig(s.rig)
 			if err != nil {

@@ -20,7 +20,7 @@ func smallFiles(z sizes) *benchCase {
 			"put is open, write, close; get is open, read, close", z.small, sizeText(smallFile), clients),
 		metrics: []metric{
 			{"put", perSecond, twice}, {"stat", perSecond, target{}}, {"get", perSecond, twice}, {"remove", perSecond, target{}},
-			{serverCPU, seconds, target{}},
+			{serverCPU, seconds, target{}}, {clientCPU, seconds, target{}},
 		},
 		prepare: func(_ context.Context, r *rig) error { return os.MkdirAll(filepath.Join(r.root, "small"), 0o755) },
 		measure: func(ctx context.Context, s *server, check checking) (v values, err error) {

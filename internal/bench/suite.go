@@ -55,7 +55,7 @@ type benchCase struct {
 	// prepare makes the files, once. It may be nil.
 	prepare func(ctx context.Context, r *rig) error
 	// measure does the work once with s and returns one value for each metric
-	// but serverCPU. When check is full, it compares contents too.
+	// but serverCPU and clientCPU. When check is full, it compares contents too.
 	measure func(ctx context.Context, s *server, check checking) (values, error)
 	// fresh starts a new server for each measurement, where memory counts.
 	fresh bool
@@ -72,8 +72,8 @@ const (
 // values are what one measurement gave, by the name of the metric.
 type values map[string]float64
 
-// work, if a measurement gives it, is what the server's CPU seconds are divided
-// by, such as the number of GiB moved.
+// work, if a measurement gives it, is what CPU seconds are divided by, such as
+// the number of GiB moved.
 const work = "work"
 
 // metric is one number that a case gives.
@@ -83,9 +83,12 @@ type metric struct {
 	target target
 }
 
-// serverCPU is the metric that the runner takes itself: user and system time
-// of the server's processes.
-const serverCPU = "server CPU"
+// Metrics that the runner takes itself: user and system time of the server's
+// processes, and of this program with the clients that it started.
+const (
+	serverCPU = "server CPU"
+	clientCPU = "client CPU"
+)
 
 // unit is how a number is written.
 type unit struct {
@@ -120,11 +123,11 @@ const (
 	oursAtMost
 )
 
-// met reports whether the target is reached.
+// met reports whether the target is reached. A ratio of zero is none.
 func (t target) met(ours, ratio float64) bool {
 	switch t.kind {
 	case ratioAtMost:
-		return ratio <= t.value
+		return ratio > 0 && ratio <= t.value
 	case ratioAtLeast:
 		return ratio >= t.value
 	case oursAtMost:

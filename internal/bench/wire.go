@@ -8,36 +8,41 @@ import (
 )
 
 // Types of packets and flags of draft-ietf-secsh-filexfer-02, as far as the
-// cases use them.
+// cases use them; not those of package sftp, whose mistakes this client must not
+// share.
 const (
-	fxpInit      = 1
-	fxpVersion   = 2
-	fxpOpen      = 3
-	fxpClose     = 4
-	fxpRead      = 5
-	fxpWrite     = 6
-	fxpOpendir   = 11
-	fxpReaddir   = 12
-	fxpRemove    = 13
-	fxpStat      = 17
-	fxpStatus    = 101
-	fxpHandle    = 102
-	fxpData      = 103
-	fxpName      = 104
-	fxpAttrs     = 105
-	maxReply     = 1 << 20
-	statusOK     = 0
-	statusEOF    = 1
-	attrSize     = 1
-	attrOwner    = 2
-	attrMode     = 4
-	attrTimes    = 8
-	attrMore     = 1 << 31
+	fxpInit    = 1
+	fxpVersion = 2
+	fxpOpen    = 3
+	fxpClose   = 4
+	fxpRead    = 5
+	fxpWrite   = 6
+	fxpOpendir = 11
+	fxpReaddir = 12
+	fxpRemove  = 13
+	fxpStat    = 17
+	fxpStatus  = 101
+	fxpHandle  = 102
+	fxpData    = 103
+	fxpName    = 104
+	fxpAttrs   = 105
+
+	statusOK  = 0
+	statusEOF = 1
+
+	attrSize  = 1
+	attrOwner = 2
+	attrMode  = 4
+	attrTimes = 8
+	attrMore  = 1 << 31
+
 	openRead     = 1
 	openWrite    = 2
 	openCreate   = 8
 	openTruncate = 16
 )
+
+const maxReply = 1 << 20 // bytes; more than any server sends
 
 // statusError is a STATUS that was not asked for.
 type statusError struct {
