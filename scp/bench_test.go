@@ -44,11 +44,7 @@ func pair(b testing.TB, h *scp.Handler, fsys vfs.FS, command string) (net.Conn, 
 
 func BenchmarkSource(b *testing.B) {
 	fsys := memfs.New()
-	f, err := vfs.CreateAtomic(b.Context(), fsys, "f", 0o644)
-	require.NoError(b, err)
-	_, err = f.WriteAt(make([]byte, benchSize), 0)
-	require.NoError(b, err)
-	require.NoError(b, f.Close())
+	put(b, fsys, "f", strings.Repeat("x", benchSize))
 	h := &scp.Handler{}
 	b.SetBytes(benchSize)
 	b.ReportAllocs()
