@@ -77,8 +77,9 @@ func TestIdle(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			fsys := tree(t, map[string]string{"f": "abc"})
-			r := start(t, &sshd.Server{IdleTimeout: 50 * time.Millisecond}, fsys, name)
+			r := start(t, &sshd.Server{IdleTimeout: time.Second}, fsys, name)
 			begin(t, r)
 			assert.Error(t, r.Wait(), "the server ends it")
 			_, err := fsys.Stat(t.Context(), "g")
