@@ -201,6 +201,7 @@ func TestSinkTargets(t *testing.T) {
 		{"scp -t d", "C0644 3 a b\n", "\x00", "d/a b"}, // ProFTPD issue 1886
 		{"scp -t ../../up", "C0644 3 f\n", "\x00", "up"},
 		{"scp -t none/f", "C0644 3 f\n", "\x01scp: none/f: No such file or directory\n", ""},
+		{"scp -t /", "C0644 3 d\n", "\x01scp: /d: Is a directory\n", ""},
 		{"scp -t file/f", "C0644 3 f\n", "\x01scp: file/f: Not a directory\n", ""},
 		{"scp -r -t .", "D0755 0 file\n", "\x01scp: ./file: Not a directory\n", ""},
 		{"scp -r -t none/d", "D0755 0 d\n", "\x01scp: none/d: No such file or directory\n", ""},
