@@ -134,7 +134,7 @@ func (c *raw) rest() (string, error) {
 	return string(text), err
 }
 
-func put(t *testing.T, fsys vfs.FS, name, content string) {
+func put(t testing.TB, fsys vfs.FS, name, content string) {
 	t.Helper()
 	f, err := vfs.CreateAtomic(t.Context(), fsys, name, 0o644)
 	require.NoError(t, err)

@@ -119,7 +119,7 @@ func (e *engine) receiveEntry(t *target, r, times *record) error {
 	to := target{name: t.name, shown: t.shown, depth: t.depth + 1}
 	if t.isDir {
 		var err error
-		to.shown = t.shown + "/" + r.name
+		to.shown = within(t.shown, r.name)
 		if !isSafe(r.name) {
 			return e.warn(to.shown, errUnsafe)
 		}
@@ -132,7 +132,7 @@ func (e *engine) receiveEntry(t *target, r, times *record) error {
 		attr.Mask |= vfs.AttrMode
 		attr.Mode = r.mode
 	}
-	if times != nil {
+	if times != nil { // a source that sends them wants them kept, as OpenSSH's sink has it
 		attr.Mask |= vfs.AttrMtime | vfs.AttrAtime
 		attr.Mtime, attr.Atime = times.mtime, times.atime
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 
 	"github.com/quaymaster/quaymaster/sshd"
 	"github.com/quaymaster/quaymaster/vfs"
@@ -30,6 +31,9 @@ type node struct {
 	up    *node // the directory around it, as it is sent
 	depth int
 }
+
+// within is the path of name in dir, as the other side knows it.
+func within(dir, name string) string { return strings.TrimSuffix(dir, "/") + "/" + name }
 
 func (n *node) base() string { return path.Base(n.name) }
 
@@ -154,7 +158,7 @@ func (e *engine) sendDir(n *node) error {
 // sendEntry sends a file of the directory n. Links are followed, as OpenSSH
 // does.
 func (e *engine) sendEntry(n *node, base string) error {
-	child := &node{name: path.Join(n.name, base), shown: n.shown + "/" + base, up: n, depth: n.depth + 1}
+	child := &node{name: path.Join(n.name, base), shown: within(n.shown, base), up: n, depth: n.depth + 1}
 	var err error
 	if child.info, err = e.fsys.Stat(e.ctx, child.name); err != nil {
 		return e.warn(child.shown, err)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -107,6 +108,9 @@ func TestOpenSSH(t *testing.T) {
 }
 
 func TestRclone(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the names of this test are those of Unix")
+	}
 	rclone := peer.Need(t, "rclone", "rclone")
 	s, root, seen := serve(t, "statvfs", "fstatvfs")
 	env := []string{
