@@ -8,6 +8,7 @@
 //     back ends vfs/osfs (a local directory tree), vfs/memfs (memory) and
 //     vfs/aferofs (adapters); vfs/vfstest is the conformance suite.
 //   - auth: who a client is and what it may reach; auth/authtest is the suite.
+//   - limit: who may connect, how often, and how fast.
 //   - sshd: the SSH transport; sftp is its SFTP subsystem.
 //   - examples/mft: the product, a standalone server made from these packages.
 //

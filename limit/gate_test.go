@@ -230,14 +230,14 @@ func TestStartupsRate(t *testing.T) {
 				held++
 			}
 		}
-		const tries = 20_000
+		const tries = 5_000
 		dropped := 0
 		for range tries {
 			if try(t, g, from("192.0.2.2"), "") != "" {
 				dropped++
 			}
 		}
-		assert.InDelta(t, tt.want, float64(dropped)/tries, .017, "at %d", tt.held)
+		assert.InDelta(t, tt.want, float64(dropped)/tries, .035, "at %d", tt.held)
 	}
 }
 
