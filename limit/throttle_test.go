@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/quaymaster/quaymaster/auth"
+	"github.com/quaymaster/quaymaster/auth/authtest"
 	"github.com/quaymaster/quaymaster/limit"
 	"github.com/quaymaster/quaymaster/vfs/memfs"
 )
@@ -223,6 +224,15 @@ func TestThrottleForwards(t *testing.T) {
 type pacerFunc func()
 
 func (f pacerFunc) Wait(context.Context, auth.Direction, int64) error { f(); return nil }
+
+func TestThrottleConformance(t *testing.T) {
+	hash, err := auth.HashPassword("right one")
+	require.NoError(t, err)
+	users := map[string]*auth.User{"u": {PasswordHash: hash, Home: auth.Home(memfs.New())}}
+	rates := limit.Rates{Upload: mib, Download: mib}
+	throttle := &limit.Throttle{Auth: &auth.Static{Users: users}, PerSession: rates, PerUser: rates, Total: rates}
+	authtest.Test(t, throttle, authtest.Config{User: "u", Password: "right one"})
+}
 
 // What is kept for users goes with their last session.
 func TestThrottleForgetsUsers(t *testing.T) {
