@@ -10,6 +10,7 @@
 //   - auth: who a client is and what it may reach; auth/authtest is the suite.
 //   - sshd: the SSH transport; sftp is its SFTP subsystem, scp its scp command,
 //     and sshd/command has digests and the like.
+//   - limit: who may connect, how often, and how fast.
 //   - examples/mft: the product, a standalone server made from these packages.
 //
 // A protocol server is a struct with exported fields, a documented and never

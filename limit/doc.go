@@ -46,7 +46,7 @@
 //
 // Everything here is safe for concurrent use, and nothing runs in the
 // background. Memory is bounded by the number of connections, by
-// Penalties.MaxSources (about 300 bytes each), and by the number of users that
+// Penalties.MaxSources (about 200 bytes each), and by the number of users that
 // are logged in.
 //
 // # Security considerations

@@ -230,14 +230,14 @@ func TestStartupsRate(t *testing.T) {
 				held++
 			}
 		}
-		const tries = 20_000
+		const tries = 5_000
 		dropped := 0
 		for range tries {
 			if try(t, g, from("192.0.2.2"), "") != "" {
 				dropped++
 			}
 		}
-		assert.InDelta(t, tt.want, float64(dropped)/tries, .017, "at %d", tt.held)
+		assert.InDelta(t, tt.want, float64(dropped)/tries, .035, "at %d", tt.held)
 	}
 }
 
@@ -309,7 +309,7 @@ func TestPenalties(t *testing.T) {
 				assert.NotEmpty(t, g.Bans()[0].Reason)
 				time.Sleep(tt.want - 1)
 				assert.Equal(t, limit.ReasonBanned, try(t, g, from("192.0.2.1"), ""))
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				assert.Empty(t, try(t, g, from("192.0.2.1"), ""))
 				assert.Empty(t, g.Bans())
 			})

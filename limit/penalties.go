@@ -17,8 +17,9 @@ type Penalties struct {
 	// credential: 5 seconds. One that goes on guessing counts again after each
 	// six failures.
 	AuthFail time.Duration
-	// NoAuth is for a connection that ends without any attempt: 1 second. It
-	// is not applied to HTTP.
+	// NoAuth is for a connection that ends without any attempt: 1 second. To
+	// offer public keys and sign with none is no attempt. It is not applied to
+	// HTTP.
 	NoAuth time.Duration
 	// GraceExceeded is for a connection that uses up the time for the login
 	// (quaymaster.ErrLoginTimeout): 10 seconds.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/quaymaster/quaymaster"
 	"github.com/quaymaster/quaymaster/auth"
+	"github.com/quaymaster/quaymaster/scp"
 	"github.com/quaymaster/quaymaster/sftp"
 	"github.com/quaymaster/quaymaster/sshd"
 	"github.com/quaymaster/quaymaster/vfs/osfs"
@@ -31,7 +32,7 @@ const (
 // that is not here are skipped.
 func commands() map[string]sshd.Handler {
 	return map[string]sshd.Handler{
-		// "scp": &scp.Handler{},
+		"scp": &scp.Handler{},
 	}
 }
 
