@@ -22,7 +22,7 @@ const (
 
 // serveChannels runs until the connection ends.
 func (c *conn) serveChannels(ctx context.Context, chans <-chan ssh.NewChannel, requests <-chan *ssh.Request) {
-	c.announceKeys() // first, so that short sessions have time to ask for proof
+	c.announceKeys()              // first, so that short sessions have time to ask for proof
 	go c.globalRequests(requests) // ends when the mux does
 	for nc := range chans {
 		c.touch()

@@ -256,13 +256,13 @@ func TestCVE2024_45337(t *testing.T) {
 // factor completes the login.
 func TestCVE2026_39828(t *testing.T) {
 	ca, key := newKey(t), newKey(t)
-	users, u, _ := newUser(t, []auth.Method{auth.MethodPublicKey, auth.MethodPassword})
-	users.TrustedCAs = keysOf(t, "cert-authority", ca.PublicKey())
+	users, _, _ := newUser(t, both)
+	now := new(changing)
 	ran := make(chan string, 4)
 	command := func(name string) sshd.Handler {
 		return sshd.HandlerFunc(func(context.Context, *sshd.Session) error { ran <- name; return nil })
 	}
-	addr := start(t, &sshd.Server{Auth: users, Commands: map[string]sshd.Handler{"only": command("only"), "any": command("any")}})
+	addr := start(t, &sshd.Server{Auth: now, Commands: map[string]sshd.Handler{"only": command("only"), "any": command("any")}})
 	run := func(signer ssh.Signer) (string, error) {
 		c, err := ssh.Dial("tcp", addr, clientConfig(ssh.PublicKeys(signer), ssh.Password("secret")))
 		if err != nil {
@@ -274,12 +274,12 @@ func TestCVE2026_39828(t *testing.T) {
 		}
 		return <-ran, nil
 	}
-	u.AuthorizedKeys = keysOf(t, `command="only"`, key.PublicKey())
+	now.set(users, keysOf(t, `command="only"`, key.PublicKey()), nil)
 	name, err := run(key)
 	require.NoError(t, err)
 	assert.Equal(t, "only", name)
 
-	u.AuthorizedKeys = nil
+	now.set(users, nil, keysOf(t, "cert-authority", ca.PublicKey()))
 	certified := func(options map[string]string) ssh.Signer {
 		s, err := ssh.NewCertSigner(certificate(t, ca, key.PublicKey(), func(c *ssh.Certificate) { c.CriticalOptions = options }), key)
 		require.NoError(t, err)
