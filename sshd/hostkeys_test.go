@@ -164,3 +164,37 @@ func TestLegacyAlgorithms(t *testing.T) {
 		assert.NotContains(t, weakest, never)
 	}
 }
+
+// An RSA key is proven with the algorithm of the key exchange, if that was RSA.
+func TestHostKeyProofAlgorithm(t *testing.T) {
+	rsa, key := rsaKey(t), newKey(t)
+	addr := start(t, &sshd.Server{HostKeys: []ssh.Signer{rsa, key}, Algorithms: sshd.LegacyAlgorithms()})
+	for negotiated, want := range map[string]string{
+		"rsa-sha2-256": "rsa-sha2-256", "rsa-sha2-512": "rsa-sha2-512", "ssh-rsa": "ssh-rsa", "ssh-ed25519": "rsa-sha2-512",
+	} {
+		c, err := rawssh.Dial(addr)
+		require.NoError(t, err)
+		init := rawssh.NewKexInit()
+		init.HostKeyAlgos = []string{negotiated}
+		require.NoError(t, c.KeyExchange(init))
+		if negotiated != "ssh-ed25519" {
+			assert.Equal(t, negotiated, c.HostSignature.Format)
+		}
+		require.NoError(t, c.RequestService("ssh-userauth"))
+		require.NoError(t, c.SendPassword("u", "p"))
+		failure, err := c.AuthResult()
+		require.NoError(t, err)
+		require.Nil(t, failure)
+		_, err = c.Expect(rawssh.MsgGlobalRequest)
+		require.NoError(t, err)
+		require.NoError(t, c.SendMsg(&globalRequest{"hostkeys-prove-00@openssh.com", true, blobs(rsa.PublicKey())}))
+		packet, err := c.Expect(rawssh.MsgRequestSuccess)
+		require.NoError(t, err)
+		var reply struct{ Sig []byte }
+		require.NoError(t, ssh.Unmarshal(packet[1:], &reply))
+		sig := new(ssh.Signature)
+		require.NoError(t, ssh.Unmarshal(reply.Sig, sig))
+		assert.Equal(t, want, sig.Format, negotiated)
+		c.Close()
+	}
+}
