@@ -22,7 +22,7 @@ import (
 // credential.
 type Authenticator interface {
 	// Authenticate looks at one credential. It returns
-	//   - an Identity and nil: the client is in;
+	//   - an Identity and nil: the client is in, if its Check agrees;
 	//   - nil and a *Partial: this factor is right, go on with another;
 	//   - nil and an error matching ErrDenied: it is wrong;
 	//   - nil and any other error: it could not tell.

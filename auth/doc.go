@@ -2,8 +2,11 @@
 //
 // An Authenticator looks at one Credential at a time and answers with an
 // Identity, a *Partial that asks for another factor, or an error. Static is an
-// Authenticator over a fixed set of users; Chain, Require and Anonymous make
-// others; Func is for your own.
+// Authenticator over a fixed set of users; Chain, Require, TOTP, PasswordChange
+// and Anonymous make others; Func is for your own. Each goes around the ones
+// that it adds to, in this order:
+//
+//	&auth.PasswordChange{Change: store, Auth: &auth.TOTP{Key: keys, Auth: auth.Chain(local, directory)}}
 //
 //	func server() (*sshd.Server, error) {
 //		hash, err := auth.HashPassword(os.Getenv("ANN_PASSWORD"))
@@ -45,6 +48,13 @@
 //     nothing.
 //   - The PHC string format with argon2id (RFC 9106), bcrypt, SHA-crypt
 //     (Drepper, 0.6) and PBKDF2 (RFC 8018) as passlib writes it: VerifyPassword.
+//   - RFC 6238, one-time codes by time, and RFC 4226 below it, with SHA-1,
+//     SHA-256 and SHA-512: TOTP. Keys travel as otpauth URIs.
+//   - OpenSSH's PROTOCOL.krl: ParseRevokedKeys. It differs where OpenSSH is
+//     lenient: lines that can't be understood make a list unusable, and so do
+//     signatures, which OpenSSH no longer makes.
+//   - RFC 4252 section 8, the request to change a password, can't be sent here.
+//     PasswordChange uses keyboard-interactive.
 //   - RFC 1635, anonymous FTP: Anonymous.
 //
 // # Concurrency
@@ -70,8 +80,17 @@
 // connection and for this user, public keys only when Proven; it must empty
 // Passed when the user name changes, and give the same *quaymaster.Conn with
 // all requests of a login. Restrictions of a key (command=, from=, expiry-time=)
-// outlive the factors that follow it.
+// outlive the factors that follow it. It calls Identity.Check before it lets
+// anybody in.
 //
-// Passwords and tokens print as "[redacted]" by every verb of fmt, log/slog and
+// The presence of a user at a security key is required unless both its line
+// and its certificate, if it has one, say otherwise. User verification needs a
+// server that sees the signature; without one verify-required keeps a key out.
+//
+// Whoever has all other factors can guess at codes of TOTP, slowly: five at
+// once, as many again in the next quarter of an hour, and then four an hour.
+// The count is this process's. Wrong codes are failed logins, too.
+//
+// Passwords, tokens and keys of TOTP print as "[redacted]" by every verb of fmt, log/slog and
 // encoding/json. Errors hold neither passwords nor hashes.
 package auth

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/quaymaster/quaymaster"
 	"github.com/quaymaster/quaymaster/auth"
@@ -85,4 +86,28 @@ func ExampleChain() {
 	// true <nil> [redacted]
 	// false auth: denied [redacted]
 	// true <nil> [redacted]
+}
+
+// A second factor for everybody who has set one up, around any Authenticator.
+func ExampleTOTP() {
+	users := &auth.Static{} // or whatever knows the passwords
+	keys := map[string]string{"ann": "otpauth://totp/quay:ann?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"}
+	login := &auth.TOTP{Auth: users, Key: func(_ context.Context, user string) (*auth.TOTPKey, error) {
+		text, ok := keys[user]
+		if !ok {
+			return nil, nil // needs no code
+		}
+		return auth.ParseTOTPKey(text)
+	}}
+	key, err := login.Key(context.Background(), "ann")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	code, err := key.Code(time.Unix(59, 0))
+	fmt.Println(code, err)
+	fmt.Println(key) // as it would stand in a log
+	// Output:
+	// 287082 <nil>
+	// [redacted]
 }

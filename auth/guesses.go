@@ -9,7 +9,7 @@ const (
 	freeGuesses  = 5
 	firstPenalty = 30 * time.Second
 	maxPenalty   = 15 * time.Minute
-	forgetAfter  = time.Hour
+	forgetAfter  = 24 * time.Hour
 )
 
 // guesses slows down who guesses codes (RFC 4226 section 7.3). Only users whose

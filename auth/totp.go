@@ -20,7 +20,8 @@ import (
 // In a dialogue the code is asked for whatever Auth says, so that neither the
 // question nor its absence tells whether the user exists or the password was
 // right. After another method a code is asked for only when that was right, as
-// SSH's partial success has it.
+// SSH's partial success has it. TOTP goes around Chain and Require: below them
+// it would ask once more for every factor that they want.
 //
 // A code is good once, and so are those before it. After five wrong ones in a
 // row, by anybody who had the other factors, all codes of that user are refused
@@ -34,8 +35,9 @@ type TOTP struct {
 	// Auth proves the factors before the code. Required.
 	Auth Authenticator
 	// Key returns the key of a user by the name in Auth's Identity. A nil key
-	// without an error means that this user needs no code: a store that can't
-	// tell must return an error. Required.
+	// without an error means that this user needs no code, which a dialogue then
+	// shows to who knows the password: a store that can't tell must return an
+	// error. Required.
 	Key func(ctx context.Context, user string) (*TOTPKey, error)
 	// Used remembers which codes were used. Nil means the memory of this
 	// process, which is not enough for several servers or quick restarts.

@@ -15,8 +15,13 @@
 // (keyboard-interactive), 5656, 8268, 8308 (server-sig-algs), 8332 (RSA with
 // SHA-2), 8731, the mlkem768x25519-sha256 key exchange, and OpenSSH's strict
 // key exchange, certificates and security keys. DefaultAlgorithms offers
-// nothing with SHA-1, CBC or a finite-field key exchange. A channel ends with
-// its exit status, end of data and close, in this order.
+// nothing with SHA-1, CBC or a finite-field key exchange; LegacyAlgorithms is
+// for clients that need that. A channel ends with its exit status, end of data
+// and close, in this order.
+//
+// Clients that are logged in are told the host keys, and get proof of them
+// (hostkeys-00 and hostkeys-prove-00 of OpenSSH's PROTOCOL), so that keys can be
+// replaced: see Server.AnnounceKeys.
 //
 // # Commands
 //
@@ -31,8 +36,19 @@
 // auth.Partial becomes partial success, so any chain of factors works. Only a
 // key whose possession the client has proven is passed on as proven, and only
 // the answer to a proven factor lets anybody in. The server checks all of a
-// user certificate but its authority and its principals, which the
-// Authenticator does.
+// user certificate but its authority, its principals and its revocation, which
+// the Authenticator does.
+//
+// A password that has expired lets nobody in. x/crypto/ssh can't send the
+// request to change it that RFC 4252 section 8 has; with auth.PasswordChange the
+// method "password" becomes a partial success, and keyboard-interactive asks for
+// the new one.
+//
+// The signature of a security key must say that its user touched it, unless the
+// Authenticator says otherwise. x/crypto/ssh does not tell whether the user was
+// verified, so keys and certificates with verify-required are refused; and for a
+// certificate with no-touch-required it does not tell about the touch either, so
+// that one counts as untouched.
 //
 // # Concurrency
 //
@@ -50,5 +66,5 @@
 // authenticated in total, and from one address, is for a quaymaster.Gate to
 // say. Of the environment only LANG, LC_* and TZ are accepted, and commands
 // run in this process or not at all. SHA-1 can be had by naming it in
-// Server.Algorithms.
+// Server.Algorithms, and by LegacyAlgorithms, whose dangers are written there.
 package sshd

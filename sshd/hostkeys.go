@@ -159,7 +159,7 @@ func (c *conn) proveKeys(payload []byte, left *[]*hostKey) ([]byte, error) {
 		sig, err := key.SignWithAlgorithm(rand.Reader, ssh.Marshal(struct {
 			Request      string
 			Session, Key []byte
-		}{proveHostKeys, c.ssh.SessionID(), one.Key}), key.proofAlgorithm(c.ssh))
+		}{proveHostKeys, c.ssh.SessionID(), one.Key}), key.proofAlgorithm(c.ssh.Conn))
 		if err != nil {
 			return nil, fmt.Errorf("prove a host key: %w", err)
 		}
@@ -169,7 +169,8 @@ func (c *conn) proveKeys(payload []byte, left *[]*hostKey) ([]byte, error) {
 }
 
 // proofAlgorithm is that of the key exchange, which clients insist on, when
-// both are RSA.
+// both are RSA. A *ssh.ServerConn has to be given as its Conn, which alone
+// knows the algorithms.
 func (k *hostKey) proofAlgorithm(meta ssh.ConnMetadata) string {
 	if m, ok := meta.(ssh.AlgorithmsConnMetadata); ok {
 		negotiated := strings.TrimSuffix(m.Algorithms().HostKey, "-cert-v01@openssh.com")

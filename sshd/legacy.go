@@ -3,8 +3,8 @@ package sshd
 import "golang.org/x/crypto/ssh"
 
 // LegacyAlgorithms returns DefaultAlgorithms with what old clients need added
-// after it, such as JSch before 0.1.55 and WinSCP before 5.14: RSA signatures
-// with SHA-1 for host and user keys (ssh-rsa), the key exchanges
+// after it, such as old versions of JSch, WinSCP and PuTTY: RSA signatures with
+// SHA-1 for host and user keys (ssh-rsa), the key exchanges
 // diffie-hellman-group14-sha1, -group14-sha256, -group16-sha512 and
 // -group-exchange-sha256, and the MAC hmac-sha1.
 //

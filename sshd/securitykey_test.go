@@ -83,8 +83,9 @@ func softKeys(t *testing.T) map[string]softKey {
 // that it need not.
 func TestCVE2026_39831(t *testing.T) {
 	for kind, key := range softKeys(t) {
-		users, u, _ := newUser(t)
-		addr := start(t, &sshd.Server{Auth: users})
+		users, _, _ := newUser(t)
+		now := new(changing)
+		addr := start(t, &sshd.Server{Auth: now})
 		for _, v := range []struct {
 			options string
 			flags   byte
@@ -97,11 +98,11 @@ func TestCVE2026_39831(t *testing.T) {
 			{"verify-required", touched, false}, {"verify-required", touched | verified, false},
 			{"no-touch-required,verify-required", verified, false},
 		} {
-			u.AuthorizedKeys = keysOf(t, v.options, key.public)
+			now.set(users, keysOf(t, v.options, key.public), nil)
 			err := try(addr, ssh.PublicKeys(key.flags(v.flags)))
 			assert.Equal(t, v.want, err == nil, "%s %q flags %#x: %v", kind, v.options, v.flags, err)
 		}
-		u.AuthorizedKeys = keysOf(t, "", key.public)
+		now.set(users, keysOf(t, "", key.public), nil)
 		forged := key
 		forged.shown = touched
 		assert.Error(t, try(addr, ssh.PublicKeys(forged)), "%s: the flags are signed", kind)
@@ -114,9 +115,9 @@ func TestCVE2026_39831(t *testing.T) {
 // it was told that it may.
 func TestCVE2026_39831_Certificates(t *testing.T) {
 	ca := newKey(t)
-	users, u, _ := newUser(t)
-	u.AuthorizedKeys = nil
-	addr := start(t, &sshd.Server{Auth: users})
+	users, _, _ := newUser(t)
+	now := new(changing)
+	addr := start(t, &sshd.Server{Auth: now})
 	for kind, key := range softKeys(t) {
 		certified := func(flags byte, extensions, options map[string]string) ssh.AuthMethod {
 			s, err := ssh.NewCertSigner(certificate(t, ca, key.public, func(c *ssh.Certificate) {
@@ -145,7 +146,7 @@ func TestCVE2026_39831_Certificates(t *testing.T) {
 			{"cert-authority", noTouch, nil, touched, false},
 			{"cert-authority", nil, verify, touched | verified, false},
 		} {
-			users.TrustedCAs = keysOf(t, v.line, ca.PublicKey())
+			now.set(users, nil, keysOf(t, v.line, ca.PublicKey()))
 			err := try(addr, certified(v.flags, v.allowed, v.options))
 			assert.Equal(t, v.want, err == nil, "%s %q %v %v flags %#x: %v", kind, v.line, v.allowed, v.options, v.flags, err)
 		}

@@ -195,11 +195,11 @@ func TestVersionAndBanner(t *testing.T) {
 func TestNoSHA1(t *testing.T) {
 	a := sshd.DefaultAlgorithms()
 	insecure := ssh.InsecureAlgorithms()
-	for _, list := range [][]string{a.KeyExchanges, a.Ciphers, a.MACs, a.PublicKeys} {
+	for _, list := range [][]string{a.KeyExchanges, a.Ciphers, a.MACs, a.PublicKeys, a.HostKeys} {
 		assert.NotEmpty(t, list)
 		for _, name := range list {
 			assert.NotContains(t, name, "sha1")
-			for _, bad := range [][]string{insecure.KeyExchanges, insecure.Ciphers, insecure.MACs, insecure.PublicKeyAuths} {
+			for _, bad := range [][]string{insecure.KeyExchanges, insecure.Ciphers, insecure.MACs, insecure.PublicKeyAuths, insecure.HostKeys} {
 				assert.NotContains(t, bad, name)
 			}
 		}

@@ -38,8 +38,8 @@ func (s *suite) checkIdentity(t *testing.T, id *auth.Identity) {
 	if id.User != want {
 		t.Errorf("Identity.User = %q, want %q", id.User, want)
 	}
-	if id.Home == nil {
-		t.Fatal("Identity.Home is nil")
+	if err := id.Check(); err != nil {
+		t.Fatalf("Identity.Check: %v", err)
 	}
 	fsys, err := id.Home(t.Context())
 	if err != nil || fsys == nil {
