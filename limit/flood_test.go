@@ -100,11 +100,13 @@ func TestSlowHandshake(t *testing.T) {
 	rec := guard(srv, &limit.Gate{})
 	nc := dialFrom(t, "127.0.0.1", start(t, srv, nil))
 	defer nc.Close()
+	_, err := nc.Write([]byte("SSH-2.0-"))
+	require.NoError(t, err)
 	go func() {
 		tick := time.NewTicker(50 * time.Millisecond)
 		defer tick.Stop()
 		for range tick.C {
-			if _, err := nc.Write([]byte("S")); err != nil {
+			if _, err := nc.Write([]byte("x")); err != nil {
 				return
 			}
 		}
