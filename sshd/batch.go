@@ -11,8 +11,9 @@ const (
 	// calls rare, small enough to stay in the cache.
 	batchSize = 128 << 10
 	// directWrite is the longest packet that is written at once when nothing
-	// waits: a reply that nobody would gain from holding back.
-	directWrite = 4 << 10
+	// waits: a reply that nobody would gain from holding back, shorter than the
+	// packets of a stream.
+	directWrite = 16 << 10
 	// flushTimeout bounds how long Close tries to send what was written.
 	flushTimeout = 5 * time.Second
 )

@@ -27,7 +27,7 @@ func (f *FS) OpenDir(ctx context.Context, name string) (vfs.Dir, error) {
 
 // openDir opens a directory for reading its entries.
 func (f *FS) openDir(name string) (*dir, error) {
-	d, err := inside(f, name, true, func(name string) (*dir, error) { return openDirIn(f.root, name) })
+	d, err := f.directory(name)
 	if err != nil {
 		return nil, err
 	}
@@ -120,15 +120,14 @@ func (e *entry) String() string    { return fs.FormatDirEntry(e) }
 
 // Info describes the entry as it is now, relative to the open directory.
 func (e *entry) Info() (fs.FileInfo, error) {
-	name := path.Join(e.l.name, e.name)
 	e.l.mu.RLock()
 	defer e.l.mu.RUnlock()
 	if e.l.dir == nil {
-		return e.l.fs.Lstat(context.Background(), name)
+		return e.l.fs.Lstat(context.Background(), path.Join(e.l.name, e.name))
 	}
 	fi, err := e.l.dir.lstat(e.name)
 	if err != nil {
-		return nil, fail("lstat", name, err)
+		return nil, fail("lstat", path.Join(e.l.name, e.name), err)
 	}
 	return fi, nil
 }

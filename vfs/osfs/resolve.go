@@ -39,10 +39,16 @@ func (f *FS) locate(name string) (place, error) {
 		return p, nil
 	}
 	var err error
-	p.dir, err = inside(f, parent, true, func(parent string) (*dir, error) {
-		return openDirIn(f.root, parent)
-	})
+	p.dir, err = f.directory(parent)
 	return p, err
+}
+
+// directory opens the directory at name, following links.
+func (f *FS) directory(name string) (*dir, error) {
+	if d := openBeneath(f.top, name); d != nil {
+		return d, nil
+	}
+	return inside(f, name, true, func(name string) (*dir, error) { return openDirIn(f.root, name) })
 }
 
 // follow is locate for what name leads to when it is a symbolic link. The info
