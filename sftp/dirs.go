@@ -1,6 +1,7 @@
 package sftp
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"io/fs"
@@ -13,7 +14,7 @@ import (
 const (
 	// pageEntries and pageBytes bound one NAME packet: some clients can't take
 	// packets over 32 KiB.
-	pageEntries = 100
+	pageEntries = 256
 	pageBytes   = 32000
 )
 
@@ -51,7 +52,9 @@ func (s *server) readdir(r *request) []byte {
 	add := func(name string, fi fs.FileInfo) {
 		user, group := s.owners.of(s.ctx, vfs.SysOf(fi))
 		b = appendString(b, name)
-		b = appendString(b, longName(fi, name, user, group, now))
+		at := len(b)
+		b = appendLongName(appendUint32(b, 0), fi, name, user, group, now)
+		binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
 		b = appendAttrs(b, fi)
 		count++
 	}

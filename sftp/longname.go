@@ -5,10 +5,10 @@ import (
 	"errors"
 	"io/fs"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/quaymaster/quaymaster/vfs"
 )
@@ -16,54 +16,45 @@ import (
 // halfYear is the age from which ls shows the year instead of the time.
 const halfYear = 365 * 24 * time.Hour / 2
 
-// longName is the line that ls -l prints, in English whatever the locale:
-// clients take it apart. Control characters of the name become "?".
-func longName(fi fs.FileInfo, name, user, group string, now time.Time) string {
+// appendLongName appends the line that ls -l prints, in English whatever the
+// locale: clients take it apart. Control characters of the name become "?".
+func appendLongName(b []byte, fi fs.FileInfo, name, user, group string, now time.Time) []byte {
+	var number [20]byte
 	sys := vfs.SysOf(fi)
-	var b strings.Builder
-	b.Grow(64 + len(name))
-	b.WriteString(modeString(fi.Mode()))
-	b.WriteByte(' ')
-	pad(&b, strconv.FormatUint(max(sys.Links, 1), 10), -4)
-	b.WriteByte(' ')
-	pad(&b, user, 8)
-	b.WriteByte(' ')
-	pad(&b, group, 8)
-	b.WriteByte(' ')
-	pad(&b, strconv.FormatInt(fi.Size(), 10), -8)
-	b.WriteByte(' ')
+	b = append(appendMode(b, fi.Mode()), ' ')
+	b = append(padLeft(b, strconv.AppendUint(number[:0], max(sys.Links, 1), 10), 4), ' ')
+	b = append(padRight(b, user, 8), ' ')
+	b = append(padRight(b, group, 8), ' ')
+	b = append(padLeft(b, strconv.AppendInt(number[:0], fi.Size(), 10), 8), ' ')
 	mtime := fi.ModTime()
 	layout := "Jan _2 15:04"
 	if age := now.Sub(mtime); age > halfYear || age < -time.Minute {
 		layout = "Jan _2  2006"
 	}
-	b.WriteString(mtime.Local().Format(layout))
-	b.WriteByte(' ')
-	b.WriteString(strings.Map(printable, name))
-	return b.String()
-}
-
-func printable(r rune) rune {
-	if unicode.IsControl(r) {
-		return '?'
+	b = append(mtime.Local().AppendFormat(b, layout), ' ')
+	for _, r := range name {
+		if unicode.IsControl(r) {
+			r = '?'
+		}
+		b = utf8.AppendRune(b, r)
 	}
-	return r
+	return b
 }
 
-// pad writes s at least width wide, right-aligned when width is negative.
-func pad(b *strings.Builder, s string, width int) {
-	fill := max(max(width, -width)-len(s), 0)
-	if width < 0 {
-		b.WriteString("                "[:fill])
-		b.WriteString(s)
-		return
-	}
-	b.WriteString(s)
-	b.WriteString("                "[:fill])
+const blanks = "                "
+
+// padLeft and padRight append s and make it at least width wide, up to the
+// length of blanks.
+func padLeft(b, s []byte, width int) []byte {
+	return append(append(b, blanks[:max(width-len(s), 0)]...), s...)
 }
 
-// modeString is the first column of ls -l; fs.FileMode's own text differs.
-func modeString(m fs.FileMode) string {
+func padRight(b []byte, s string, width int) []byte {
+	return append(append(b, s...), blanks[:max(width-len(s), 0)]...)
+}
+
+// appendMode appends the first column of ls -l; fs.FileMode's own text differs.
+func appendMode(b []byte, m fs.FileMode) []byte {
 	kind := byte('-')
 	switch m.Type() {
 	case fs.ModeDir:
@@ -97,7 +88,7 @@ func modeString(m fs.FileMode) string {
 	special(3, m&fs.ModeSetuid != 0, 's')
 	special(6, m&fs.ModeSetgid != 0, 's')
 	special(9, m&fs.ModeSticky != 0, 't')
-	return string(s[:])
+	return append(b, s[:]...)
 }
 
 // maxOwners bounds the names that one session remembers.

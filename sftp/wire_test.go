@@ -82,7 +82,7 @@ func TestLongName(t *testing.T) {
 	line := func(name, shown string) string {
 		fi, err := m.Stat(name)
 		assert.NoError(t, err)
-		return longName(fi, shown, "alice", "staff", now)
+		return string(appendLongName(nil, fi, shown, "alice", "staff", now))
 	}
 	assert.Equal(t, "-rw-r-----    1 alice    staff        1234 Jun  1 11:00 new", line("new", "new"))
 	assert.Equal(t, "drwxr-sr-x    1 alice    staff           0 Jun  1  2024 a?b", line("old", "a\x1bb"))
@@ -96,7 +96,7 @@ func TestModeString(t *testing.T) {
 		fs.ModeSymlink | 0o777:              "lrwxrwxrwx",
 		fs.ModeNamedPipe:                    "p---------",
 	} {
-		assert.Equal(t, want, modeString(mode))
+		assert.Equal(t, want, string(appendMode(nil, mode)))
 	}
 }
 
