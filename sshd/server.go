@@ -92,6 +92,7 @@ type Server struct {
 	leases  session.Leases
 	logins  session.Logins
 	buffers buffers
+	ballast atomic.Pointer[[]byte]
 	proofs  atomic.Pointer[[]*hostKey] // see announced
 }
 
