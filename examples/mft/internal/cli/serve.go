@@ -129,6 +129,7 @@ func (m *Main) serve(ctx context.Context, f *serveFlags, dir string) error {
 
 // runEndpoints opens every listener, says so, and serves until told to stop.
 func (m *Main) runEndpoints(ctx context.Context, grace time.Duration, specs []endpoint.Spec, explain func(io.Writer, []endpoint.Endpoint) error) error {
+	m.tuneRuntime()
 	// From the moment that others know about us, SIGTERM means a clean end.
 	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer cancel()

@@ -172,8 +172,8 @@ func TestErrors(t *testing.T) {
 			"server.ini:6: [accounts/b] name: \"e\u0301\" must be in Unicode's normal form C"}},
 		{"variable", account + "home_folder_path = ${HOME}/x\n", []string{
 			`server.ini:4: [accounts/a] home_folder_path: "${HOME}/x" holds a variable other than ${USER}`}},
-		{"nothing to offer", "[services/a]\ntype = ssh\nport = 1\nssh_server_keys = k\nsftp = No\n", []string{
-			`server.ini:5: [services/a] sftp: without SFTP the service has nothing to offer: set enabled = No instead`}},
+		{"nothing to offer", "[services/a]\ntype = ssh\nport = 1\nssh_server_keys = k\nsftp = No\nscp = No\n", []string{
+			`server.ini:5: [services/a] sftp: without SFTP, SCP and ssh_commands the service has nothing to offer: set enabled = No instead`}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
