@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -27,7 +28,7 @@ func (a *Algorithms) read(text string) error {
 	return eachItem(text, func(name string) error {
 		insecure := a.take(name, &bad)
 		if !a.take(name, &good) && !insecure {
-			return unknownName(name, append(names(&good), "secure", "legacy"))
+			return fmt.Errorf("is no algorithm that is known here; the nearest is %q", nearest(name, append(names(&good), "secure", "legacy")))
 		}
 		a.Legacy = a.Legacy || insecure
 		return nil

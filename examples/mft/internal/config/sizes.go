@@ -70,7 +70,7 @@ func units() map[string]uint64 {
 }
 
 var (
-	errSize    = errors.New("is not a number of bytes with one of the units B, K, M, G, T, KiB, MiB, GiB, TiB, kB, MB, GB and TB, such as 10M")
+	errSize    = errors.New("is not a number of bytes, such as 500, 64K, 10 MiB or 2GB")
 	errTooMany = errors.New("is too much")
 )
 
