@@ -46,7 +46,8 @@ func (m *Main) serveCommand() *cobra.Command {
 		Short: "Serve a folder at once, without a configuration",
 		Long: `Serve a folder at once, without a configuration.
 
-DIR is the working directory if it is not given. One line "listening PROTOCOL
+Clients may use SFTP, SCP, and the commands by which rclone verifies files. DIR
+is the working directory if it is not given. One line "listening PROTOCOL
 ADDRESS" is printed for each listener, then how to connect. Log messages and
 events go to the error stream as JSON lines.
 
