@@ -207,6 +207,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(complete))
 	f.Add([]byte("[server]\nname = x\n\t\u00a0y\n \f z\nname: 1\n[accounts/a]\n\n  x"))
 	f.Add([]byte("[server]\ndescription=\n  [x]\n  a = b\n#c\n"))
+	f.Add([]byte("[security-policies/p]\nsource_ip_filter =\n  deny ::1\n  allow all\nmaximum_startups = 1:2:3\nsource_ip_penalty_exempt = 10.0.0.0/8\n" +
+		"[services/s]\nssh_commands = df,\n all\nssh_cipher_list = aes128-ctr\nupload_rate = 10 MiB/s\n[accounts/a]\nrequired_credentials = any\nupload_rate = Inherit\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		cfg, err := config.Parse("server.ini", data)
 		if err == nil {

@@ -15,7 +15,7 @@ import (
 
 // Spec asks for one listener.
 type Spec struct {
-	Protocol string // "sftp", "ftp", "ftps", "http" or "https"
+	Protocol string // "sftp", "ssh" without SFTP, "ftp", "ftps", "http" or "https"
 	Address  string // host:port; port 0 lets the operating system choose
 	Server   quaymaster.Server
 	Wrap     func(net.Listener) net.Listener // nil: the listener is served as it is

@@ -52,7 +52,11 @@ func (b *builder) ssh(s *config.Service) *endpoint.Spec {
 	if s.CipherList.Legacy {
 		log.Warn("the service offers algorithms that are not secure", "option", "ssh_cipher_list")
 	}
-	return &endpoint.Spec{Protocol: "sftp", Server: server}
+	protocol := "sftp"
+	if !s.SFTP {
+		protocol = "ssh"
+	}
+	return &endpoint.Spec{Protocol: protocol, Server: server}
 }
 
 // commands returns what clients may run.
