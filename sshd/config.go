@@ -48,6 +48,12 @@ func (s *Server) logger() *slog.Logger {
 	return s.Logger
 }
 
+// Check finds mistakes in the fields for which Serve would refuse to begin.
+func (s *Server) Check() error {
+	_, err := s.config()
+	return err
+}
+
 // config checks the fields and makes what all connections share.
 func (s *Server) config() (*ssh.ServerConfig, error) {
 	if s.Auth == nil {

@@ -140,10 +140,14 @@ func TestHostKeyAlgorithms(t *testing.T) {
 		require.NoError(t, err)
 		err = srv.Serve(l)
 		assert.ErrorContains(t, err, "host key", name)
+		assert.Equal(t, err, srv.Check(), name)
 		assert.NotErrorIs(t, err, quaymaster.ErrServerClosed, name)
 		l.Close()
 	}
-	assert.Equal(t, []string{"ssh-ed25519"}, offered(t, &sshd.Server{HostKeys: []ssh.Signer{signOnly{key}}}))
+	good := &sshd.Server{HostKeys: []ssh.Signer{signOnly{key}}}
+	assert.Error(t, good.Check(), "without Auth")
+	assert.Equal(t, []string{"ssh-ed25519"}, offered(t, good))
+	assert.NoError(t, good.Check())
 }
 
 // The legacy profile is the default with more behind it, and no cipher.

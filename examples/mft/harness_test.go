@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -107,6 +108,16 @@ func waitFor(ts *testscript.TestScript, what string, ready func() bool) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// cmdAwait waits for what another process writes.
+func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await REGEXP FILE")
+	}
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	waitFor(ts, args[0]+" in "+args[1], func() bool { return pattern.MatchString(ts.ReadFile(args[1])) })
 }
 
 func lookPath(name, path string) (string, error) {

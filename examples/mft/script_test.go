@@ -20,11 +20,16 @@ func TestMain(m *testing.M) {
 //	halt NAME               SIGTERM, and wait for the exit code 0
 //	term NAME               SIGTERM, and wait until it takes no connections
 //	sftp NAME [-user U] [-password P] [-key FILE] VERB ARGS...
-//	                        see clientVerbs
+//	                        see clientVerbs; more options: -certificate FILE (made
+//	                        by certify), -code C and -totp KEY for one-time codes,
+//	                        -from ADDRESS in a PROXY header
+//	ssh NAME ... COMMAND    run a command line
 //	begin NAME ... PATH     leave an upload half way
 //	finish                  do the rest
 //	exitcode N PROGRAM ...  run a program that must end with this code
 //	newkey FILE             make a key pair, FILE and FILE.pub
+//	certify CA KEY USER     make a certificate, KEY-cert.pub
+//	await REGEXP FILE       wait until FILE holds a match
 //	value FILE WORD VAR     set $VAR to what follows WORD on a line of FILE
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -34,6 +39,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server": cmdServer, "halt": cmdHalt, "term": cmdTerm,
 			"sftp": cmdSFTP, "begin": cmdBegin, "finish": cmdFinish,
+			"ssh": cmdSSH, "certify": cmdCertify, "await": cmdAwait,
 			"newkey": cmdNewKey, "exitcode": cmdExitCode, "value": cmdValue,
 		},
 		Setup: func(env *testscript.Env) error {
@@ -44,7 +50,7 @@ func TestScripts(t *testing.T) {
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "openssh" {
-				return havePeer("sftp", "ssh", "ssh-keygen")
+				return havePeer("sftp", "scp", "ssh", "ssh-keygen")
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},

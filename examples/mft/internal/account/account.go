@@ -5,8 +5,10 @@ package account
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/quaymaster/quaymaster/auth"
@@ -25,6 +27,7 @@ type Place struct {
 // Set is the accounts of one configuration.
 type Set struct {
 	static *auth.Static
+	logins auth.Authenticator // static, and what goes around it
 	homes  []*home
 	log    *slog.Logger
 }
@@ -40,6 +43,7 @@ func New(cfg *config.Config, private []Place, log *slog.Logger) (*Set, error) {
 		b.private = append(b.private, Place{real, p.What})
 	}
 	set := &Set{static: &auth.Static{Users: make(map[string]*auth.User), Logger: log}, log: log}
+	set.static.TrustedCAs, set.static.RevokedKeys = b.trustedCAs(), b.revokedKeys()
 	for _, a := range cfg.Accounts {
 		h, user := b.account(a)
 		if a.Enabled && h != nil {
@@ -49,6 +53,7 @@ func New(cfg *config.Config, private []Place, log *slog.Logger) (*Set, error) {
 			set.homes = append(set.homes, h)
 		}
 	}
+	set.logins = b.around(set.static)
 	if err := b.errs.Err(); err != nil {
 		return nil, err
 	}
@@ -59,7 +64,14 @@ func New(cfg *config.Config, private []Place, log *slog.Logger) (*Set, error) {
 }
 
 // Authenticator decides about logins.
-func (s *Set) Authenticator() auth.Authenticator { return s.static }
+func (s *Set) Authenticator() auth.Authenticator { return s.logins }
+
+// Account returns the account of a user who is logged in; nil when id is of
+// another Authenticator.
+func Account(id *auth.Identity) *config.Account {
+	a, _ := id.Data.(*config.Account)
+	return a
+}
 
 // Recover cleans up what a crash left in the homes that exist. A home that
 // can't be opened is logged: its account alone is in trouble.
@@ -86,6 +98,33 @@ type builder struct {
 	errs    config.Errors
 }
 
+// around puts around static what accounts ask for besides their credentials.
+func (b *builder) around(static *auth.Static) auth.Authenticator {
+	var logins auth.Authenticator = static
+	rules := make(map[string]config.Rules)
+	codes := make(map[string]*auth.TOTPKey)
+	for _, a := range b.cfg.Accounts {
+		if len(a.Source) > 0 {
+			rules[a.Name] = a.Source
+		}
+		if a.SecondFactor == "" {
+			continue
+		}
+		key, err := auth.ParseTOTPKey(a.SecondFactor)
+		if err != nil {
+			b.errorf(a, "multi_factor_authentication", "%v", err)
+		}
+		codes[a.Name] = key
+	}
+	if len(rules) > 0 {
+		logins = &sourceFilter{inner: logins, rules: rules}
+	}
+	if len(codes) > 0 {
+		logins = &auth.TOTP{Auth: logins, Key: func(_ context.Context, user string) (*auth.TOTPKey, error) { return codes[user], nil }}
+	}
+	return logins
+}
+
 func (b *builder) errorf(a *config.Account, option, format string, args ...any) {
 	b.errs = append(b.errs, a.Errorf(option, format, args...))
 }
@@ -99,7 +138,10 @@ func (b *builder) account(a *config.Account) (*home, *auth.User) {
 	if err != nil {
 		b.errorf(a, "ssh_authorized_keys_content", "%v", err)
 	}
-	user := &auth.User{PasswordHash: a.Password, AuthorizedKeys: keys, Home: h.open}
+	user := &auth.User{
+		PasswordHash: a.Password, AuthorizedKeys: keys, Require: required(a.Credentials),
+		Home: h.open, Limits: auth.Limits{MaxFileSize: int64(a.FileWriteSize)}, Data: a,
+	}
 	if a.KeysPath != "" {
 		file, err := folder.Expand(a.KeysPath, a.Name)
 		if err != nil {
@@ -108,6 +150,25 @@ func (b *builder) account(a *config.Account) (*home, *auth.User) {
 		user.AuthorizedKeysFile = b.cfg.Path(file)
 	}
 	return h, user
+}
+
+// required returns the ways to log in, see auth.User. The key comes first, so
+// that nobody guesses at a password without it.
+func required(c config.Credentials) [][]auth.Method {
+	var first []auth.Method
+	if c.Key {
+		first = []auth.Method{auth.MethodPublicKey}
+	}
+	if !c.Password {
+		if c.Key {
+			return [][]auth.Method{first}
+		}
+		return nil
+	}
+	return [][]auth.Method{
+		append(slices.Clone(first), auth.MethodPassword),
+		append(slices.Clone(first), auth.MethodInteractive),
+	}
 }
 
 // home finds the home folder of a and checks that nobody else's is reached

@@ -55,7 +55,7 @@ func (m *Main) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
 	root.AddCommand(
 		m.serveCommand(), m.startCommand(), m.initCommand(), m.validateCommand(),
-		m.passwordCommand(), m.subsystemCommand(), m.versionCommand(),
+		m.passwordCommand(), m.totpCommand(), m.subsystemCommand(), m.versionCommand(),
 	)
 	return root
 }

@@ -29,7 +29,7 @@ func TestExitCodes(t *testing.T) {
 		code int
 	}{
 		{"version", 0}, {"help", 0}, {"--help", 0}, {"serve --help", 0},
-		{"nothing", 2}, {"version x", 2}, {"--bogus", 2}, {"start", 2}, {"init", 2}, {"sftp-server -z", 2},
+		{"nothing", 2}, {"version x", 2}, {"--bogus", 2}, {"start", 2}, {"init", 2}, {"generate-totp anna", 0}, {"generate-totp", 2}, {"generate-totp a b", 2}, {"sftp-server -z", 2},
 		{"validate -c /does/not/exist", 1}, {"start -c /does/not/exist", 1}, {"generate-password", 1},
 	} {
 		code, _, stderr := run(t, "", strings.Fields(test.args)...)

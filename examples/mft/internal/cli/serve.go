@@ -46,7 +46,8 @@ func (m *Main) serveCommand() *cobra.Command {
 		Short: "Serve a folder at once, without a configuration",
 		Long: `Serve a folder at once, without a configuration.
 
-DIR is the working directory if it is not given. One line "listening PROTOCOL
+Clients may use SFTP, SCP, and the commands by which rclone verifies files. DIR
+is the working directory if it is not given. One line "listening PROTOCOL
 ADDRESS" is printed for each listener, then how to connect. Log messages and
 events go to the error stream as JSON lines.
 
@@ -129,6 +130,7 @@ func (m *Main) serve(ctx context.Context, f *serveFlags, dir string) error {
 
 // runEndpoints opens every listener, says so, and serves until told to stop.
 func (m *Main) runEndpoints(ctx context.Context, grace time.Duration, specs []endpoint.Spec, explain func(io.Writer, []endpoint.Endpoint) error) error {
+	m.tuneRuntime()
 	// From the moment that others know about us, SIGTERM means a clean end.
 	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer cancel()

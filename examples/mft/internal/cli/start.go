@@ -81,13 +81,13 @@ func (m *Main) start(ctx context.Context, file string, grace time.Duration, leve
 }
 
 // exposed says that others can read the configuration, which holds hashes of
-// passwords; empty: they can't.
+// passwords and keys of one-time codes; empty: they can't.
 func exposed(file string) string {
 	fi, err := os.Stat(file)
 	if err != nil || runtime.GOOS == "windows" || fi.Mode().Perm()&0o077 == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s: mode %04o lets others at the password hashes; it should be 0600", file, fi.Mode().Perm())
+	return fmt.Sprintf("%s: mode %04o lets others at the password hashes and other secrets; it should be 0600", file, fi.Mode().Perm())
 }
 
 func (m *Main) validateCommand() *cobra.Command {

@@ -37,8 +37,18 @@ func (l *loader) checkService(s *Service) {
 	if strings.ContainsAny(s.Address, " /[]") || strings.Contains(s.Address, ":") && !isIPv6(s.Address) {
 		l.add(s.Errorf("address", "%q is neither an IP address nor a host name", brief(s.Address)))
 	}
-	if s.Type == "ssh" && !s.SFTP && s.Enabled {
-		l.add(s.Errorf("sftp", "without SFTP the service has nothing to offer: set enabled = No instead"))
+	if s.Type == "ssh" && !s.SFTP && !s.SCP && len(s.Commands) == 0 && s.Enabled {
+		l.add(s.Errorf("sftp", "without SFTP, SCP and ssh_commands the service has nothing to offer: set enabled = No instead"))
+	}
+	if s.ProxiesOnly && len(s.Proxies) == 0 {
+		l.add(s.Errorf("proxy_protocol_required", "nobody could connect: set proxy_protocol_networks"))
+	}
+	if l.cfg.Policy(s.SecurityPolicy) == nil {
+		var ids []string
+		for _, p := range l.cfg.Policies {
+			ids = append(ids, p.ID)
+		}
+		l.add(s.Errorf("security_policy", "there is no [security-policies/%s]; the nearest is %q", brief(s.SecurityPolicy), nearest(s.SecurityPolicy, ids)))
 	}
 }
 
@@ -65,8 +75,27 @@ func (l *loader) checkAccount(a *Account) {
 		l.checkTemplate(a, "home_folder_path", a.HomeFolderPath)
 		l.checkTemplate(a, "ssh_authorized_keys_path", a.KeysPath)
 	}
-	if a.Enabled && a.Password == "" && a.KeysPath == "" && a.KeysContent == "" {
+	if a.SecondFactor != "" {
+		if _, err := auth.ParseTOTPKey(a.SecondFactor); err != nil {
+			l.add(a.Errorf("multi_factor_authentication", "%v; make one with \"mft generate-totp\"", err))
+		}
+	}
+	if a.Enabled {
+		l.checkCredentials(a)
+	}
+}
+
+// checkCredentials wants everything that a login takes.
+func (l *loader) checkCredentials(a *Account) {
+	const option = "required_credentials"
+	keys := a.KeysPath != "" || a.KeysContent != "" || len(l.cfg.Server.TrustedCAs) > 0
+	switch {
+	case a.Password == "" && !keys:
 		l.add(a.Errorf("", "nothing to log in with: set password, ssh_authorized_keys_path or ssh_authorized_keys_content, or enabled = No"))
+	case a.Credentials.Password && a.Password == "":
+		l.add(a.Errorf(option, "asks for a password, but there is none"))
+	case a.Credentials.Key && !keys:
+		l.add(a.Errorf(option, "asks for a key, but there is none"))
 	}
 }
 

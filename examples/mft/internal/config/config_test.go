@@ -172,8 +172,8 @@ func TestErrors(t *testing.T) {
 			"server.ini:6: [accounts/b] name: \"e\u0301\" must be in Unicode's normal form C"}},
 		{"variable", account + "home_folder_path = ${HOME}/x\n", []string{
 			`server.ini:4: [accounts/a] home_folder_path: "${HOME}/x" holds a variable other than ${USER}`}},
-		{"nothing to offer", "[services/a]\ntype = ssh\nport = 1\nssh_server_keys = k\nsftp = No\n", []string{
-			`server.ini:5: [services/a] sftp: without SFTP the service has nothing to offer: set enabled = No instead`}},
+		{"nothing to offer", "[services/a]\ntype = ssh\nport = 1\nssh_server_keys = k\nsftp = No\nscp = No\n", []string{
+			`server.ini:5: [services/a] sftp: without SFTP, SCP and ssh_commands the service has nothing to offer: set enabled = No instead`}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -207,6 +207,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(complete))
 	f.Add([]byte("[server]\nname = x\n\t\u00a0y\n \f z\nname: 1\n[accounts/a]\n\n  x"))
 	f.Add([]byte("[server]\ndescription=\n  [x]\n  a = b\n#c\n"))
+	f.Add([]byte("[security-policies/p]\nsource_ip_filter =\n  deny ::1\n  allow all\nmaximum_startups = 1:2:3\nsource_ip_penalty_exempt = 10.0.0.0/8\n" +
+		"[services/s]\nssh_commands = df,\n all\nssh_cipher_list = aes128-ctr\nupload_rate = 10 MiB/s\n[accounts/a]\nrequired_credentials = any\nupload_rate = Inherit\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		cfg, err := config.Parse("server.ini", data)
 		if err == nil {

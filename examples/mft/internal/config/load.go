@@ -37,9 +37,7 @@ func Parse(file string, data []byte) (*Config, error) {
 	for _, s := range sections {
 		l.section(s)
 	}
-	if !l.haveServer {
-		l.defaults()
-	}
+	l.defaults()
 	l.check()
 	if err := l.errs.Err(); err != nil {
 		return nil, err
@@ -49,19 +47,21 @@ func Parse(file string, data []byte) (*Config, error) {
 
 // loader turns sections into structs.
 type loader struct {
-	cfg        *Config
-	families   []Family
-	errs       Errors
-	seen       map[string]int // line of each section
-	haveServer bool
+	cfg      *Config
+	families []Family
+	errs     Errors
+	seen     map[string]int // line of each section
 }
 
 func (l *loader) add(e *Error) { l.errs = append(l.errs, e) }
 
-// defaults fills [server], which may be left out.
+// defaults adds the sections that are there when they are left out.
 func (l *loader) defaults() {
-	l.cfg.Server.Origin = Origin{file: l.cfg.File, section: "server"}
-	l.decode(&l.families[0], nil, reflect.ValueOf(&l.cfg.Server), &l.cfg.Server.Origin)
+	for _, name := range []string{"server", "security-policies/" + DefaultPolicy} {
+		if _, ok := l.seen[name]; !ok {
+			l.section(&rawSection{name: name, text: []byte("[" + name + "]\n")})
+		}
+	}
 }
 
 func (l *loader) section(s *rawSection) {
@@ -88,13 +88,16 @@ func (l *loader) section(s *rawSection) {
 	}
 	switch family.Name {
 	case "server":
-		l.haveServer = true
 		l.cfg.Server.Origin = o
 		l.decode(family, read, reflect.ValueOf(&l.cfg.Server), &l.cfg.Server.Origin)
 	case "services":
 		v := &Service{Origin: o, ID: id}
 		l.decode(family, read, reflect.ValueOf(v), &v.Origin)
 		l.cfg.Services = append(l.cfg.Services, v)
+	case "security-policies":
+		v := &Policy{Origin: o, ID: id}
+		l.decode(family, read, reflect.ValueOf(v), &v.Origin)
+		l.cfg.Policies = append(l.cfg.Policies, v)
 	case "accounts":
 		v := &Account{Origin: o, ID: id}
 		l.decode(family, read, reflect.ValueOf(v), &v.Origin)
@@ -145,7 +148,7 @@ func (l *loader) decode(family *Family, read map[string]string, v reflect.Value,
 			continue
 		}
 		if err := opt.decode(v.Elem().FieldByIndex(opt.field).Addr().Interface(), text); err != nil {
-			l.add(o.Errorf(opt.Name, "%v", err))
+			l.addValue(o, opt, err)
 		}
 	}
 	for name := range o.lines {
@@ -155,17 +158,29 @@ func (l *loader) decode(family *Family, read map[string]string, v reflect.Value,
 	}
 }
 
+// addValue reports a bad value, in its own line if it is one of a list.
+func (l *loader) addValue(o *Origin, opt *Option, err error) {
+	var item *itemError
+	if errors.As(err, &item) {
+		l.add(o.atLine(opt.Name, item.line, "%v", item))
+		return
+	}
+	l.add(o.Errorf(opt.Name, "%v", err))
+}
+
 // decode parses and checks one value.
 func (opt *Option) decode(field any, text string) error {
 	_, list := field.(*[]string)
-	if strings.Contains(text, "\n") && !opt.Multiline && !list {
+	_, own := field.(value) // which is a list, or refuses line ends itself
+	if strings.Contains(text, "\n") && !opt.Multiline && !list && !own {
 		return errors.New("must be on one line")
 	}
 	if opt.Values != nil && !slices.Contains(opt.Values, text) {
 		return fmt.Errorf("%q is not one of: %s; the nearest is %q", brief(text), strings.Join(opt.Values, ", "), nearest(text, opt.Values))
 	}
 	err := set(field, text)
-	if err != nil && !opt.Secret {
+	var item *itemError
+	if err != nil && !opt.Secret && !errors.As(err, &item) {
 		return fmt.Errorf("%q %w", brief(text), err)
 	}
 	return err

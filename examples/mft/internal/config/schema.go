@@ -36,6 +36,7 @@ func Families() []Family {
 	return []Family{
 		familyOf("server", true, reflect.TypeFor[Server]()),
 		familyOf("services", false, reflect.TypeFor[Service]()),
+		familyOf("security-policies", false, reflect.TypeFor[Policy]()),
 		familyOf("accounts", false, reflect.TypeFor[Account]()),
 	}
 }
@@ -62,7 +63,9 @@ func familyOf(name string, single bool, t reflect.Type) Family {
 
 // kindOf names the type of a field for people.
 func kindOf(field any) string {
-	switch field.(type) {
+	switch f := field.(type) {
+	case value:
+		return f.kind()
 	case *string:
 		return "text"
 	case *bool:
@@ -84,6 +87,8 @@ func kindOf(field any) string {
 // set parses text into field, a pointer to one of the types of kindOf.
 func set(field any, text string) error {
 	switch f := field.(type) {
+	case value:
+		return f.read(text)
 	case *string:
 		*f = text
 		return nil

@@ -15,9 +15,10 @@ import (
 
 // Spec asks for one listener.
 type Spec struct {
-	Protocol string // "sftp", "ftp", "ftps", "http" or "https"
+	Protocol string // "sftp", "ssh" without SFTP, "ftp", "ftps", "http" or "https"
 	Address  string // host:port; port 0 lets the operating system choose
 	Server   quaymaster.Server
+	Wrap     func(net.Listener) net.Listener // nil: the listener is served as it is
 }
 
 // Endpoint is a listener that is open.
@@ -34,6 +35,9 @@ func Open(ctx context.Context, specs []Spec) ([]Endpoint, error) {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.Address)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", s.Protocol, err), Close(open))
+		}
+		if s.Wrap != nil {
+			l = s.Wrap(l)
 		}
 		open = append(open, Endpoint{s.Protocol, l.Addr(), quaymaster.Listening{Server: s.Server, Listener: l}})
 	}

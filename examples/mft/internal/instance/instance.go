@@ -6,15 +6,12 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/quaymaster/quaymaster"
-	"github.com/quaymaster/quaymaster/auth"
-	"github.com/quaymaster/quaymaster/sftp"
-	"github.com/quaymaster/quaymaster/sshd"
+	"github.com/quaymaster/quaymaster/limit"
 
 	"github.com/quaymaster/quaymaster/examples/mft/internal/account"
 	"github.com/quaymaster/quaymaster/examples/mft/internal/config"
@@ -31,7 +28,7 @@ type Instance struct {
 // New checks cfg against the host and builds everything, without opening a
 // listener. What is wrong comes as config.Errors.
 func New(cfg *config.Config, log *slog.Logger) (*Instance, error) {
-	b := &builder{cfg: cfg, log: log, inst: new(Instance)}
+	b := &builder{cfg: cfg, log: log, inst: new(Instance), gates: make(map[string]*limit.Gate)}
 	var err error
 	b.inst.accounts, err = account.New(cfg, b.private(), log)
 	if err != nil {
@@ -58,6 +55,7 @@ type builder struct {
 	cfg   *config.Config
 	log   *slog.Logger
 	inst  *Instance
+	gates map[string]*limit.Gate // by the ID of the policy
 	errs  config.Errors
 	other []error // without a place in the file
 }
@@ -75,9 +73,15 @@ func (b *builder) fail(err error) {
 func (b *builder) private() []account.Place {
 	places := []account.Place{{Path: b.cfg.Folder, What: "the configuration"}}
 	for _, s := range b.cfg.Services {
-		for _, file := range s.ServerKeys {
+		for _, file := range slices.Concat(s.ServerKeys, s.AnnouncedKeys) {
 			places = append(places, account.Place{Path: b.cfg.Path(file), What: "a host key"})
 		}
+	}
+	for _, file := range b.cfg.Server.TrustedCAs {
+		places = append(places, account.Place{Path: b.cfg.Path(file), What: "a file with trusted keys"})
+	}
+	if file := b.cfg.Server.RevokedKeys; file != "" {
+		places = append(places, account.Place{Path: b.cfg.Path(file), What: "the file with revoked keys"})
 	}
 	return places
 }
@@ -92,82 +96,7 @@ func (b *builder) service(s *config.Service) {
 	if spec == nil {
 		return
 	}
+	spec.Wrap = b.proxies(s)
 	spec.Address = net.JoinHostPort(s.Address, strconv.Itoa(int(s.Port)))
 	b.inst.Specs = append(b.inst.Specs, *spec)
-}
-
-func (b *builder) ssh(s *config.Service) *endpoint.Spec {
-	keys := b.hostKeys(s)
-	if keys == nil {
-		return nil
-	}
-	idle := s.IdleTimeout
-	if idle == 0 {
-		idle = -1 // no limit
-	}
-	var accounts auth.Authenticator
-	if b.inst.accounts != nil {
-		accounts = b.inst.accounts.Authenticator()
-	}
-	log := b.log.With("service", s.Name)
-	server := &sshd.Server{
-		Auth:        accounts,
-		HostKeys:    keys,
-		Sink:        quaymaster.LogSink(log),
-		Logger:      log,
-		IdleTimeout: idle,
-		Banner:      banner(s.Message),
-		Subsystems:  make(map[string]sshd.Handler),
-	}
-	if s.SFTP {
-		server.Subsystems["sftp"] = &sftp.Handler{IgnoreAttrs: true}
-	}
-	return &endpoint.Spec{Protocol: "sftp", Server: server}
-}
-
-// banner ends the text with the end of a line, or the client's prompt would
-// follow on the same one.
-func banner(text string) string {
-	if text == "" {
-		return ""
-	}
-	return strings.TrimRight(text, "\n") + "\n"
-}
-
-// hostKeys loads the keys of a service; nil when one can't be used.
-func (b *builder) hostKeys(s *config.Service) []ssh.Signer {
-	const option = "ssh_server_keys"
-	var keys []ssh.Signer
-	kinds := make(map[string]string)
-	ok := true
-	for _, file := range s.ServerKeys {
-		key, err := sshd.LoadHostKey(b.cfg.Path(file))
-		if err != nil {
-			b.errs = append(b.errs, s.Errorf(option, "%v", err))
-			ok = false
-			continue
-		}
-		kind := key.PublicKey().Type()
-		if first, twice := kinds[kind]; twice {
-			b.errs = append(b.errs, s.Errorf(option, "%s and %s are both keys of the type %s; one of each type can be used", first, file, kind))
-			ok = false
-		}
-		kinds[kind] = file
-		keys = append(keys, key)
-		b.remember(key.PublicKey())
-	}
-	if !ok {
-		return nil
-	}
-	return keys
-}
-
-// remember adds a key to HostKeys.
-func (b *builder) remember(key ssh.PublicKey) {
-	for _, k := range b.inst.HostKeys {
-		if string(k.Marshal()) == string(key.Marshal()) {
-			return
-		}
-	}
-	b.inst.HostKeys = append(b.inst.HostKeys, key)
 }

@@ -12,8 +12,11 @@ import (
 
 	"github.com/quaymaster/quaymaster"
 	"github.com/quaymaster/quaymaster/auth"
+	"github.com/quaymaster/quaymaster/limit"
+	"github.com/quaymaster/quaymaster/scp"
 	"github.com/quaymaster/quaymaster/sftp"
 	"github.com/quaymaster/quaymaster/sshd"
+	"github.com/quaymaster/quaymaster/sshd/command"
 	"github.com/quaymaster/quaymaster/vfs"
 	"github.com/quaymaster/quaymaster/vfs/osfs"
 
@@ -155,13 +158,19 @@ func checkFolders(dir, state string) error {
 	return nil
 }
 
-// SSH makes the SSH server.
+// SSH makes the SSH server. It has all commands, because the one user may read
+// all files that they tell about.
 func (s *Share) SSH() *sshd.Server {
+	gate := &limit.Gate{Logger: s.opts.Logger}
+	commands := command.All()
+	commands["scp"] = &scp.Handler{IgnoreAttrs: true}
 	return &sshd.Server{
 		Auth:       s.users,
 		HostKeys:   s.hostKeys,
 		Subsystems: map[string]sshd.Handler{"sftp": &sftp.Handler{IgnoreAttrs: true}},
-		Sink:       quaymaster.LogSink(s.opts.Logger),
+		Commands:   commands,
+		Gate:       gate,
+		Sink:       quaymaster.Sinks(gate, quaymaster.LogSink(s.opts.Logger)),
 		Logger:     s.opts.Logger,
 	}
 }
