@@ -21,6 +21,14 @@ const (
 	defaultVersion          = "Quaymaster"
 )
 
+// maxHandshake is what a client may send before it is logged in, in bytes. Twenty
+// keys with large certificates and signatures need a fifth of it.
+const maxHandshake = 512 << 10
+
+// ErrHandshakeSize ends a connection whose client sent more than any login
+// takes. It is in the event of the disconnect.
+var ErrHandshakeSize = errors.New("too many bytes before the login")
+
 // rekeyAfter is the traffic after which new keys are exchanged, RFC 4253
 // section 9.
 const rekeyAfter = 1 << 30
