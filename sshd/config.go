@@ -22,8 +22,8 @@ const (
 )
 
 // maxHandshake is what a client may send before it is logged in, in bytes. Twenty
-// keys with large certificates and signatures need a fifth of it.
-const maxHandshake = 512 << 10
+// keys with large certificates and signatures need half of it.
+const maxHandshake = 256 << 10
 
 // ErrHandshakeSize ends a connection whose client sent more than any login
 // takes. It is in the event of the disconnect.
