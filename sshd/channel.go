@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -14,10 +15,13 @@ import (
 	"github.com/quaymaster/quaymaster/internal/serve"
 )
 
-// Bounds of the environment that a client may send for one channel.
+// Bounds of what a client may send for one channel.
 const (
 	maxEnv     = 32
 	maxEnvSize = 1024
+	// maxCommand is the longest command line in bytes. RFC 4253 section 6.1
+	// lets clients count on packets of about this size.
+	maxCommand = 32 << 10
 )
 
 // serveChannels answers what concerns the connection as a whole, until it ends.
@@ -60,6 +64,10 @@ func (c *conn) openChannel(ctx context.Context, nc ssh.NewChannel) {
 		if err := serve.Fence(c.log, func() { c.serveChannel(ctx, ch, reqs) }); err != nil {
 			c.nc.End(err)
 		}
+		// Only when the client has closed it, too, is the channel gone. Until
+		// then it takes memory, and a request that nobody took would hold up
+		// the whole connection, and its end.
+		ssh.DiscardRequests(reqs)
 	})
 }
 
@@ -174,6 +182,10 @@ func (h *channel) find(ctx context.Context, r *ssh.Request) (Handler, *Session, 
 		return nil, nil, false
 	}
 	c := h.conn
+	if len(v.Text) > maxCommand {
+		c.log.Info("request refused", "type", r.Type, "bytes", len(v.Text))
+		return nil, nil, false
+	}
 	subsystem, line := r.Type == "subsystem", v.Text
 	if forced := c.session.Identity.ForceCommand; forced != "" {
 		line = forced
@@ -200,7 +212,7 @@ func (h *channel) find(ctx context.Context, r *ssh.Request) (Handler, *Session, 
 	info := *c.info
 	info.Protocol = name
 	return handler, &Session{
-		rw: &activeChannel{h.ch, c}, stderr: h.ch.Stderr(), conn: &info, session: c.session,
+		rw: &activeChannel{h.ch, c}, stderr: &activeWriter{h.ch.Stderr(), c}, conn: &info, session: c.session,
 		command: line, subsystem: subsystem, env: h.env, log: c.log.With("channel", line), running: &c.running,
 	}, true
 }
@@ -253,10 +265,20 @@ func (a *activeChannel) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (a *activeChannel) Write(p []byte) (int, error) {
-	a.c.writing.Add(1)
-	n, err := a.Channel.Write(p)
-	a.c.writing.Add(-1)
-	a.c.touch()
+func (a *activeChannel) Write(p []byte) (int, error) { return a.c.write(a.Channel, p) }
+
+// activeWriter does the same for the error stream.
+type activeWriter struct {
+	w io.Writer
+	c *conn
+}
+
+func (a *activeWriter) Write(p []byte) (int, error) { return a.c.write(a.w, p) }
+
+func (c *conn) write(w io.Writer, p []byte) (int, error) {
+	c.writing.Add(1)
+	n, err := w.Write(p)
+	c.writing.Add(-1)
+	c.touch()
 	return n, err
 }

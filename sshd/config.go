@@ -19,11 +19,16 @@ const (
 	defaultMaxKeyQueries    = 20
 	defaultMaxChannels      = 10
 	defaultVersion          = "Quaymaster"
+	defaultRekeyThreshold   = 1 << 30 // RFC 4253 section 9
 )
 
-// rekeyAfter is the traffic after which new keys are exchanged, RFC 4253
-// section 9.
-const rekeyAfter = 1 << 30
+// maxHandshake is what a client may send before it is logged in, in bytes. Twenty
+// keys with large certificates and signatures need half of it.
+const maxHandshake = 256 << 10
+
+// ErrHandshakeSize ends a connection whose client sent more than any login
+// takes. It is in the event of the disconnect.
+var ErrHandshakeSize = errors.New("too many bytes before the login")
 
 var (
 	errNoAuth     = errors.New("sshd: Server.Auth is not set")
@@ -73,7 +78,7 @@ func (s *Server) config() (*ssh.ServerConfig, error) {
 			KeyExchanges:   algorithms.KeyExchanges,
 			Ciphers:        algorithms.Ciphers,
 			MACs:           algorithms.MACs,
-			RekeyThreshold: rekeyAfter,
+			RekeyThreshold: cmp.Or(s.RekeyThreshold, defaultRekeyThreshold),
 		},
 		PublicKeyAuthAlgorithms: algorithms.PublicKeys,
 		// Offered keys and failed attempts have limits of their own; this is

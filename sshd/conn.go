@@ -138,6 +138,7 @@ func (c *conn) handshake(ctx context.Context, cfg *ssh.ServerConfig) (<-chan ssh
 		timer := time.AfterFunc(limit, func() { c.nc.End(quaymaster.ErrLoginTimeout) })
 		defer timer.Stop()
 	}
+	defer c.sock.count(maxHandshake, func() { c.nc.End(ErrHandshakeSize) })()
 	// The keys are exchanged by now.
 	cfg.PreAuthConnCallback = func(meta ssh.ServerPreAuthConn) {
 		c.emit(ctx, &quaymaster.Event{

@@ -30,9 +30,9 @@ const (
 	kexInitWait = time.Second
 )
 
-// errNotSSH ends a connection whose peer speaks something else, such as HTTP or
-// TLS, at its first wrong byte.
-var errNotSSH = errors.New("the peer does not speak SSH")
+// ErrNotSSH ends a connection whose peer speaks something else, such as HTTP or
+// TLS, at its first wrong byte. It is in the event of the disconnect.
+var ErrNotSSH = errors.New("the peer does not speak SSH")
 
 // hello is what a client sends before any key exchange, in plain text.
 type hello struct {
@@ -92,7 +92,7 @@ func (h *hello) more(nc net.Conn, limit int) error {
 func (h *hello) readVersion(nc net.Conn) error {
 	for {
 		if !looksLikeSSH(h.raw) {
-			return errNotSSH
+			return ErrNotSSH
 		}
 		line, _, found := bytes.Cut(h.raw, []byte("\n"))
 		switch {
@@ -100,7 +100,7 @@ func (h *hello) readVersion(nc net.Conn) error {
 			h.version = string(bytes.TrimSuffix(line, []byte("\r")))
 			return nil
 		case len(h.raw) >= maxVersionLine:
-			return fmt.Errorf("%w: identification of over %d bytes", errNotSSH, maxVersionLine)
+			return fmt.Errorf("%w: identification of over %d bytes", ErrNotSSH, maxVersionLine)
 		}
 		if err := h.more(nc, maxVersionLine+maxKexInit); err != nil {
 			return err

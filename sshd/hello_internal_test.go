@@ -48,11 +48,11 @@ func TestHello(t *testing.T) {
 		"something else":     {"SSH-2.0-x\r\n" + string(packetOf([]byte{5, 0, 0})), "SSH-2.0-x", false, nil},
 		"too long":           {"SSH-2.0-x\r\n\xff\xff\xff\xff\x04" + kexInit, "SSH-2.0-x", false, nil},
 		"too much padding":   {"SSH-2.0-x\r\n\x00\x00\x00\x0c\xff" + kexInit, "SSH-2.0-x", false, nil},
-		"old version":        {"SSH-1.5-x\r\n", "", false, errNotSSH},
-		"HTTP":               {"GET / HTTP/1.1\r\n", "", false, errNotSSH},
-		"TLS":                {"\x16\x03\x01", "", false, errNotSSH},
-		"one wrong byte":     {"X", "", false, errNotSSH},
-		"endless version":    {"SSH-2.0-" + strings.Repeat("x", 300), "", false, errNotSSH},
+		"old version":        {"SSH-1.5-x\r\n", "", false, ErrNotSSH},
+		"HTTP":               {"GET / HTTP/1.1\r\n", "", false, ErrNotSSH},
+		"TLS":                {"\x16\x03\x01", "", false, ErrNotSSH},
+		"one wrong byte":     {"X", "", false, ErrNotSSH},
+		"endless version":    {"SSH-2.0-" + strings.Repeat("x", 300), "", false, ErrNotSSH},
 		"long version, ends": {"SSH-2.0-" + strings.Repeat("x", 246) + "\n", "SSH-2.0-" + strings.Repeat("x", 246), false, nil},
 	} {
 		for _, chunk := range []int{1, 1 << 20} {

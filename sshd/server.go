@@ -77,6 +77,10 @@ type Server struct {
 	// prefers chacha20-poly1305 as OpenSSH does, on machines where that
 	// multiplies the speed.
 	ClientCipherOrder bool
+	// RekeyThreshold is the number of bytes in one direction after which the
+	// server asks for new keys, RFC 4253 section 9. Zero means 1 GiB; there are
+	// at least 256.
+	RekeyThreshold uint64
 	// Version is the software name in the identification string, at most 200
 	// printable ASCII characters without blank or "-". Empty means
 	// "Quaymaster". It should not contain "OpenSSH": some clients change their

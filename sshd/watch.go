@@ -12,11 +12,15 @@ import (
 	"github.com/quaymaster/quaymaster"
 )
 
-// watchedConn notes when the peer was last heard, and runs functions when it
-// is closed.
+// watchedConn notes when the peer was last heard, counts what it sends before
+// the login, and runs functions when it is closed.
 type watchedConn struct {
 	net.Conn
 	heard atomic.Int64 // Unix nanoseconds
+
+	counting atomic.Bool
+	left     atomic.Int64 // bytes that may still come while counting
+	spent    func()       // called when more came
 
 	mu     sync.Mutex // guards the fields below
 	closed bool
@@ -33,8 +37,20 @@ func (w *watchedConn) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	if n > 0 {
 		w.heard.Store(time.Now().UnixNano())
+		if w.counting.Load() && w.left.Add(-int64(n)) < 0 {
+			w.spent()
+		}
 	}
 	return n, err
+}
+
+// count calls spent when the peer has sent more than limit bytes from now on,
+// until stop is called. It must be called before anybody reads.
+func (w *watchedConn) count(limit int64, spent func()) (stop func()) {
+	w.spent = spent
+	w.left.Store(limit)
+	w.counting.Store(true)
+	return func() { w.counting.Store(false) }
 }
 
 func (w *watchedConn) Close() error {

@@ -40,7 +40,7 @@ func (s *sealer) next() []byte {
 }
 
 // seal makes a packet of payload.
-func (s *sealer) seal(payload []byte) ([]byte, error) {
+func (s *sealer) seal(payload []byte) []byte {
 	block, before := 8, 4 // the length counts towards the block, but not with GCM
 	if s != nil {
 		block, before = aes.BlockSize, 0
@@ -52,11 +52,16 @@ func (s *sealer) seal(payload []byte) ([]byte, error) {
 	body := make([]byte, 1+len(payload)+padding)
 	body[0] = byte(padding)
 	copy(body[1:], payload)
+	return s.sealBody(body)
+}
+
+// sealBody makes a packet of a padding length, a payload and padding.
+func (s *sealer) sealBody(body []byte) []byte {
 	packet := binary.BigEndian.AppendUint32(nil, uint32(len(body)))
 	if s == nil {
-		return append(packet, body...), nil
+		return append(packet, body...)
 	}
-	return s.aead.Seal(packet, s.next(), body, packet), nil
+	return s.aead.Seal(packet, s.next(), body, packet)
 }
 
 // read takes one packet off in and returns its payload, which is not empty.

@@ -91,11 +91,14 @@ func (c *Conn) Close() error { return c.Raw.Close() }
 
 // Send sends one packet: a message number and what belongs to it.
 func (c *Conn) Send(payload []byte) error {
-	packet, err := c.seal.seal(payload)
-	if err != nil {
-		return err
-	}
-	_, err = c.Raw.Write(packet)
+	_, err := c.Raw.Write(c.seal.seal(payload))
+	return err
+}
+
+// SendBody sends what is between the length and the MAC of a packet as it is:
+// the length of the padding, a payload and padding, which need not fit.
+func (c *Conn) SendBody(body []byte) error {
+	_, err := c.Raw.Write(c.seal.sealBody(body))
 	return err
 }
 
