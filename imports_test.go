@@ -46,7 +46,7 @@ var sshFree = []string{"", "vfs", "vfs/osfs", "vfs/memfs", "vfs/aferofs", "auth"
 func TestImports(t *testing.T) {
 	for _, pkg := range list(t, "./...") {
 		path := strings.TrimPrefix(strings.TrimPrefix(pkg, module), "/")
-		if strings.HasPrefix(path, "examples/") || path == "internal/peer" || path == "internal/bench" { // programs and test helpers
+		if strings.HasPrefix(path, "examples/") || path == "internal/peer" || path == "internal/bench" || path == "internal/interop" { // programs and test helpers
 			continue
 		}
 		allowed, known := importRules[path]

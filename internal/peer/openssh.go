@@ -26,6 +26,7 @@ import (
 type SSH struct {
 	Host, Port  string
 	Key, Known  string // files: the private key of the user, the known hosts
+	MoreKeys    string // file of authorized keys that the test may write
 	Fingerprint string // of the host key
 	Password    string
 }
@@ -42,12 +43,14 @@ func StartSSH(t testing.TB, srv *sshd.Server, home vfs.FS) *SSH {
 	authorized, err := auth.ParseAuthorizedKeys(bytes.NewReader(public))
 	require.NoError(t, err)
 	s := &SSH{Fingerprint: ssh.FingerprintSHA256(signer.PublicKey()), Password: "p"}
+	s.Key = filepath.Join(t.TempDir(), "key")
+	s.Known, s.MoreKeys = s.Key+".known", s.Key+".more"
 	hash, err := (&auth.Hasher{Params: auth.Argon2Params{Memory: 8, Time: 1, Threads: 1}}).Hash(t.Context(), s.Password)
 	require.NoError(t, err)
 
 	srv.HostKeys = []ssh.Signer{signer}
 	srv.Auth = &auth.Static{Users: map[string]*auth.User{
-		"u": {AuthorizedKeys: authorized, PasswordHash: hash, Home: auth.Home(home)},
+		"u": {AuthorizedKeys: authorized, AuthorizedKeysFile: s.MoreKeys, PasswordHash: hash, Home: auth.Home(home)},
 	}}
 	if srv.Logger == nil {
 		srv.Logger = slog.New(slog.DiscardHandler)
@@ -65,9 +68,7 @@ func StartSSH(t testing.TB, srv *sshd.Server, home vfs.FS) *SSH {
 	require.NoError(t, err)
 	block, err := ssh.MarshalPrivateKey(private, "")
 	require.NoError(t, err)
-	s.Key = filepath.Join(t.TempDir(), "key")
 	require.NoError(t, os.WriteFile(s.Key, pem.EncodeToMemory(block), 0o600))
-	s.Known = s.Key + ".known"
 	require.NoError(t, os.WriteFile(s.Known, fmt.Appendf(nil, "[%s]:%s %s", s.Host, s.Port, public), 0o600))
 	return s
 }
