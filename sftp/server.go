@@ -35,17 +35,17 @@ var errProtocol = errors.New("sftp: protocol error")
 
 // server serves one channel.
 type server struct {
-	handler  *Handler
-	sess     *sshd.Session
-	fsys     vfs.FS
-	ctx      context.Context
-	log      *slog.Logger
-	cwd      string // where relative paths begin
-	handles  handles
-	order    order
-	owners   owners
-	quirks   quirks
-	inited   bool // a VERSION was sent; the reader's own
+	handler *Handler
+	sess    *sshd.Session
+	fsys    vfs.FS
+	ctx     context.Context
+	log     *slog.Logger
+	cwd     string // where relative paths begin
+	handles handles
+	order   order
+	owners  owners
+	quirks  quirks
+	inited  bool // a VERSION was sent; the reader's own
 
 	writing sync.Mutex // held while a packet is written
 
