@@ -14,10 +14,11 @@
 // The transport is golang.org/x/crypto/ssh: RFC 4251 to 4254, 4256
 // (keyboard-interactive), 5656, 8268, 8308 (server-sig-algs), 8332 (RSA with
 // SHA-2), 8731, the mlkem768x25519-sha256 key exchange, and OpenSSH's strict
-// key exchange, certificates and security keys. DefaultAlgorithms offers
-// nothing with SHA-1, CBC or a finite-field key exchange; LegacyAlgorithms is
-// for clients that need that. A channel ends with its exit status, end of data
-// and close, in this order.
+// key exchange, certificates and security keys. Keys are exchanged again as
+// Server.RekeyThreshold says, or whenever the client asks. DefaultAlgorithms
+// offers nothing with SHA-1, CBC or a finite-field key exchange;
+// LegacyAlgorithms is for clients that need that. A channel ends with its exit
+// status, end of data and close, in this order.
 //
 // Clients that are logged in are told the host keys, and get proof of them
 // (hostkeys-00 and hostkeys-prove-00 of OpenSSH's PROTOCOL), so that keys can be
@@ -62,13 +63,18 @@
 //
 // # Security considerations
 //
-// The zero Server does not serve: it has neither keys nor an Authenticator,
-// and invents none. Empty passwords, and user names with control or format
+// The zero Server does not serve: it has neither keys nor an Authenticator, and
+// invents none. Empty passwords, and user names with control or format
 // characters, are refused before the Authenticator sees them. Failed attempts,
-// offered keys, channels, the time before login and the time without activity
-// are bounded; see Server. What a connection may cost before it is
-// authenticated in total, and from one address, is for a quaymaster.Gate to
-// say. Of the environment only LANG, LC_* and TZ are accepted, and commands
-// run in this process or not at all. SHA-1 can be had by naming it in
-// Server.Algorithms, and by LegacyAlgorithms, whose dangers are written there.
+// offered keys, channels, command lines, bytes and time before the login and
+// the time without activity are bounded; see Server. A channel counts until
+// both sides have closed it. A peer that does not read, never brings a key
+// exchange to its end or leaves its window shut is idle, or lost. What a
+// connection may cost before it is authenticated in total, and from one
+// address, is for a quaymaster.Gate to say. A client that is logged in can make
+// the server hold what it sent and nobody read yet: a window of 2 MiB for each
+// channel, and more memory than that if it sends byte by byte. Of the
+// environment only LANG, LC_* and TZ are accepted, and commands run in this
+// process or not at all. SHA-1 can be had by naming it in Server.Algorithms, and
+// by LegacyAlgorithms, whose dangers are written there.
 package sshd

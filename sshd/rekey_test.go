@@ -214,10 +214,14 @@ func TestCVE2025_22869_UnfinishedRekey(t *testing.T) {
 		}, quaymaster.ErrIdle},
 	} {
 		rec := &recorder{}
-		addr := start(t, &sshd.Server{
-			Sink: rec, RekeyThreshold: tt.threshold, KeepAlive: 200 * time.Millisecond, IdleTimeout: 1500 * time.Millisecond,
+		srv := &sshd.Server{
+			Sink: rec, RekeyThreshold: tt.threshold, KeepAlive: 200 * time.Millisecond, IdleTimeout: -1,
 			Commands: map[string]sshd.Handler{"flood": flood},
-		})
+		}
+		if tt.why == quaymaster.ErrIdle { // it is heard all the time
+			srv.KeepAlive, srv.IdleTimeout = time.Second, time.Second
+		}
+		addr := start(t, srv)
 		c := loginRaw(t, addr)
 		server, err := c.OpenSession(0, 1<<30, maxPacket)
 		require.NoError(t, err)

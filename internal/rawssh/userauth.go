@@ -157,22 +157,33 @@ func (c *Conn) AuthResult() (*AuthFailure, error) {
 	}
 }
 
-// Login is Ready and a password that must be right.
+// Login is Dial and Conn.Login.
 func Login(addr, user, password string) (*Conn, error) {
-	c, err := Ready(addr)
+	c, err := Dial(addr)
 	if err != nil {
 		return nil, err
 	}
-	failure, err := (*AuthFailure)(nil), c.SendPassword(user, password)
-	if err == nil {
-		failure, err = c.AuthResult()
-	}
-	if err == nil && failure != nil {
-		err = fmt.Errorf("rawssh: login refused; left: %v", failure.Methods)
-	}
-	if err != nil {
+	if err := c.Login(user, password); err != nil {
 		c.Close()
 		return nil, err
 	}
 	return c, nil
+}
+
+// Login exchanges keys and logs in with a password that must be right.
+func (c *Conn) Login(user, password string) error {
+	if err := c.KeyExchange(nil); err != nil {
+		return err
+	}
+	if err := c.RequestService("ssh-userauth"); err != nil {
+		return err
+	}
+	if err := c.SendPassword(user, password); err != nil {
+		return err
+	}
+	failure, err := c.AuthResult()
+	if err == nil && failure != nil {
+		err = fmt.Errorf("rawssh: login refused; left: %v", failure.Methods)
+	}
+	return err
 }
