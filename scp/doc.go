@@ -35,7 +35,9 @@
 // # Uploads
 //
 // A file is published when all its bytes arrived, and the source said that they
-// are right. Only then, and when that is durable, it is acknowledged. A
+// are right. Only then, and when that is durable, it is acknowledged. Programs
+// with libssh2, such as curl and PHP, do not say it but end the stream after
+// the last byte: from them the announced number of bytes is enough. A
 // transfer that ends sooner leaves the old file as it was; see vfs.PartialFS
 // for how an unfinished new one can be resumed over another protocol. With -p,
 // mode and times are set before the file is published, and those of a

@@ -28,6 +28,7 @@ type engine struct {
 	cwd         string // where relative paths begin
 	ignoreAttrs bool
 	maxSize     int64 // of a file; 0: no limit
+	silent      bool  // a source on the other side may not confirm what it sent
 	emit        func(*quaymaster.Event)
 	spare       *sync.Pool
 	log         *slog.Logger

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/quaymaster/quaymaster/sshd"
@@ -51,10 +52,14 @@ func (h *Handler) ServeSSH(ctx context.Context, s *sshd.Session) error {
 	e := &engine{
 		ctx: ctx, in: bufio.NewReaderSize(s.Input(), maxLine), out: s, fsys: fsys, cwd: cmp.Or(h.StartDir, "."),
 		options: o, ignoreAttrs: h.IgnoreAttrs, maxSize: s.Identity().Limits.MaxFileSize,
-		emit: s.Emit, spare: &h.spare, log: s.Logger(),
+		silent: isLibssh2(s.Conn().Client), emit: s.Emit, spare: &h.spare, log: s.Logger(),
 	}
 	return e.run(args)
 }
+
+// isLibssh2 knows the library of curl, PHP and others. It leaves the last byte
+// of an upload to programs, and these don't send it.
+func isLibssh2(client string) bool { return strings.HasPrefix(client, "SSH-2.0-libssh2") }
 
 // refuse tells the user why a command line is not served.
 func refuse(s *sshd.Session, err error) error {

@@ -204,7 +204,7 @@ func (e *engine) receiveFile(t *target, r *record, attr *vfs.Attr) error {
 		return errors.Join(err, vfs.Abort(f, err))
 	}
 	// Only now the source says whether what it sent was the file.
-	if err := e.response(); isRefusal(err) {
+	if err := e.confirmation(); isRefusal(err) {
 		return e.giveUp(t, f, errSource)
 	} else if err != nil {
 		return errors.Join(err, vfs.Abort(f, err))
@@ -223,6 +223,18 @@ func (e *engine) receiveFile(t *target, r *record, attr *vfs.Attr) error {
 		return e.warn(t.shown, attrErr)
 	}
 	return e.ack()
+}
+
+// confirmation is the source's word on a file that was received. A silent
+// source ends the stream instead: then the size, which is right, has to do.
+func (e *engine) confirmation() error {
+	if e.silent {
+		_, err := e.in.Peek(1)
+		if errors.Is(err, io.EOF) && e.ctx.Err() == nil {
+			return nil
+		}
+	}
+	return e.response()
 }
 
 // giveUp discards f and tells why.

@@ -311,6 +311,35 @@ func TestSinkAborted(t *testing.T) {
 }
 
 // The source says that it could not read what it sent.
+// curl and others with libssh2 end the stream where others confirm the file.
+func TestSinkLibssh2(t *testing.T) {
+	for _, c := range []struct {
+		client, sent string
+		published    bool
+	}{
+		{"SSH-2.0-libssh2_1.10.0", "abc", true},
+		{"SSH-2.0-libssh2_1.10.0", "abc\x00", true},
+		{"SSH-2.0-libssh2_1.10.0", "ab", false},
+		{"SSH-2.0-libssh2_1.10.0", "abc\x02scp: it is not\n", false},
+		{"SSH-2.0-OpenSSH_9.2", "abc", false},
+	} {
+		t.Run(c.client+" "+c.sent, func(t *testing.T) {
+			fsys, seen := memfs.New(), &recorder{}
+			r := sink(t, fsys, "scp -t f", func(_ *auth.Identity, o *sshd.PipeOptions) {
+				o.Sink, o.Conn = seen, &quaymaster.Conn{ID: quaymaster.NewID(), Protocol: "scp", Client: c.client}
+			})
+			r.ask("C0644 3 f\n", "\x00")
+			r.say(c.sent)
+			r.end() // the last reply may find nobody
+			uploads := seen.of(quaymaster.KindUpload)
+			require.Len(t, uploads, 1)
+			assert.Equal(t, c.published, uploads[0].Verdict == quaymaster.Complete, uploads[0].Verdict)
+			_, err := fsys.Stat(t.Context(), "f")
+			assert.Equal(t, c.published, err == nil)
+		})
+	}
+}
+
 func TestSinkBadSource(t *testing.T) {
 	fsys := tree(t, map[string]string{"f": "old"})
 	c := sink(t, fsys, "scp -t .")

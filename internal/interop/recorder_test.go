@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/quaymaster/quaymaster"
 )
@@ -60,20 +61,32 @@ func (r *recorder) all(kinds ...quaymaster.Kind) []quaymaster.Event {
 func (r *recorder) failures() []string {
 	var found []string
 	for _, e := range r.all() {
-		if e.Err == nil && (e.Kind != quaymaster.KindUpload || e.Verdict == quaymaster.Complete) {
+		switch {
+		case e.Err == nil && (e.Kind != quaymaster.KindUpload || e.Verdict == quaymaster.Complete):
 			continue
+		case e.Kind == quaymaster.KindDisconnect: // repeats what the login or the logout said
+			continue
+		case e.Kind == quaymaster.KindDownload && errors.Is(e.Err, quaymaster.ErrConnLost):
+			continue // who has read enough may leave without CLOSE
+		case e.Kind == quaymaster.KindLogout && errors.Is(e.Err, syscall.ECONNRESET):
+			continue // many clients leave so
 		}
 		reason := e.Err
 		var wrapped *fs.PathError
 		if errors.As(e.Err, &wrapped) {
 			reason = wrapped.Err
 		}
-		what := fmt.Sprintf("%s %s: %v", e.Kind, e.Path, reason)
+		what := fmt.Sprintf("%s: %v", strings.TrimSpace(string(e.Kind)+" "+e.Path), reason)
 		if !slices.Contains(found, what) {
 			found = append(found, what)
 		}
 	}
 	return found
+}
+
+// quiet tells whether every client that came has left.
+func (r *recorder) quiet() bool {
+	return len(r.all(quaymaster.KindConnect)) == len(r.all(quaymaster.KindDisconnect))
 }
 
 // uploads counts the complete uploads and their bytes.

@@ -60,6 +60,9 @@ func serve(t *testing.T) *rig {
 		Subsystems: map[string]sshd.Handler{"sftp": &sftp.Handler{}}, Commands: commands,
 		Sink: r.seen, Logger: r.seen.logger(),
 	}, fsys)
+	t.Cleanup(func() { // before the server is closed
+		assert.Eventually(t, r.seen.quiet, 10*time.Second, 5*time.Millisecond, "the server does not see that clients have left")
+	})
 	return r
 }
 
@@ -101,6 +104,12 @@ func (r *rig) bad(program string, args ...string) string {
 	out, err := r.command(program, args...).CombinedOutput()
 	require.Error(r.t, err, "%s %q: %s", program, args, out)
 	return string(out)
+}
+
+// cleanup runs a program when the test's context has ended.
+func (r *rig) cleanup(program string, args ...string) (string, error) {
+	out, err := exec.Command(program, args...).CombinedOutput()
+	return string(out), err
 }
 
 // random writes a file of random bytes under here.
