@@ -78,7 +78,7 @@ func (c *conn) serve(ctx context.Context, cfg ssh.ServerConfig) {
 	}
 	c.serveChannels(ctx, chans, requests)
 	why = c.cause(ctx, c.ssh.Wait())
-	c.nc.End(why) // ends the contexts of the handlers
+	c.nc.End(cmp.Or(why, quaymaster.ErrConnLost)) // ends the contexts of the handlers
 	c.channels.Wait()
 	c.session.Close(why)
 }

@@ -106,12 +106,6 @@ func (r *rig) bad(program string, args ...string) string {
 	return string(out)
 }
 
-// cleanup runs a program when the test's context has ended.
-func (r *rig) cleanup(program string, args ...string) (string, error) {
-	out, err := exec.Command(program, args...).CombinedOutput()
-	return string(out), err
-}
-
 // random writes a file of random bytes under here.
 func (r *rig) random(name string, size int) []byte {
 	r.t.Helper()
