@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -31,7 +32,9 @@ func sshfs(t *testing.T, options ...string) (r *rig, at string) {
 	at = filepath.Join(r.here, "mnt")
 	require.NoError(t, os.Mkdir(at, 0o755))
 	command := "ssh_command=" + strings.Join(append([]string{ssh}, r.Options()...), " ")
-	cmd := r.command(program, append([]string{"-f", "-o", command, "u@" + r.Host + ":", at}, options...)...)
+	// It ends by being unmounted, after the test's context did.
+	ctx := context.WithoutCancel(t.Context())
+	cmd := r.commandContext(ctx, program, append([]string{"-f", "-o", command, "u@" + r.Host + ":", at}, options...)...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	require.NoError(t, cmd.Start())
@@ -55,12 +58,13 @@ func sshfs(t *testing.T, options ...string) (r *rig, at string) {
 		}
 	}
 	t.Cleanup(func() {
-		text, err := r.cleanup(umount, "-u", at)
-		if err != nil {
-			_, _ = r.cleanup(umount, "-u", "-z", at) // so that the directory can be removed
+		text, err := r.commandContext(ctx, umount, "-u", at).CombinedOutput()
+		if err != nil { // so that the directory can be removed
+			_ = r.commandContext(ctx, umount, "-u", "-z", at).Run()
+			_ = cmd.Process.Kill()
 		}
-		require.NoError(t, err, text)
-		require.NoError(t, <-ended, out.String())
+		assert.NoError(t, err, string(text))
+		assert.NoError(t, <-ended, out.String())
 	})
 	return r, at
 }
