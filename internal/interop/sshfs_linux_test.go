@@ -77,7 +77,16 @@ func TestSSHFS(t *testing.T) {
 	require.NoError(t, os.Chtimes(filepath.Join(r.here, "tree/x/y/deep"), past(), past()))
 	require.NoError(t, os.Chmod(filepath.Join(r.here, "tree/whole"), 0o640))
 
+	// The kernel lets sshfs know of a close(2) when that has returned. What
+	// follows must wait for it, as whoever else looks at the server.
+	uploads := 0
+	closed := func(more int) {
+		t.Helper()
+		uploads += more
+		awaitUploads(r, uploads)
+	}
 	r.ok("cp", "-a", "tree", at)
+	closed(2)
 	r.same(filepath.Join(r.here, "tree"), filepath.Join(r.root, "tree"))
 	assert.Equal(t, "whole", r.link("tree/link"))
 	assert.Equal(t, past(), r.stat("tree/x/y/deep").ModTime().UTC())
@@ -92,12 +101,18 @@ func TestSSHFS(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, f.Sync())
 	require.NoError(t, f.Close())
+	closed(1)
 	copy(whole[1000:], "edited")
 	r.stored("tree/whole", whole)
 	r.ok("sed", "-i", "s/edited/EDITED/", filepath.Join(at, "tree/whole"))
+	closed(1)
 	copy(whole[1000:], "EDITED")
 	r.stored("tree/whole", whole)
-	r.ok("sh", "-c", "printf new > '"+at+"/new' && printf more >> '"+at+"/new' && mv '"+at+"/new' '"+at+"/tree/x/y/deep'")
+	for _, line := range []string{"printf new > new", "printf more >> new"} {
+		r.ok("sh", "-c", "cd mnt && "+line)
+		closed(1)
+	}
+	r.ok("mv", "mnt/new", "mnt/tree/x/y/deep")
 	r.stored("tree/x/y/deep", []byte("newmore"))
 	require.NoError(t, os.Truncate(filepath.Join(at, "tree/x/y/deep"), 3))
 	r.stored("tree/x/y/deep", []byte("new"))
@@ -106,6 +121,15 @@ func TestSSHFS(t *testing.T) {
 	assert.Regexp(t, `\d+ +\d+ +\d+ +\d+% `, r.ok("df", "-k", at))
 	r.ok("rm", "-r", filepath.Join(at, "tree"))
 	r.gone("tree")
+}
+
+// awaitUploads waits until so many uploads are complete.
+func awaitUploads(r *rig, want int) {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool {
+		count, _ := r.seen.uploads()
+		return count >= want
+	}, 10*time.Second, time.Millisecond)
 }
 
 // Reads, writes, truncations and reopening in random order leave the same as
@@ -120,14 +144,8 @@ func TestSSHFSRandomAccess(t *testing.T) {
 		return f
 	}
 	want, got := open(r.t.TempDir()), open(at)
-	defer func() {
-		require.NoError(t, want.Close())
-		require.NoError(t, got.Close())
-		data, err := os.ReadFile(want.Name())
-		require.NoError(t, err)
-		r.stored("f", data)
-	}()
 	a, b := make([]byte, limit), make([]byte, limit)
+	closed := 0
 	for i := range 300 {
 		off, n := random.Int64N(limit), random.IntN(70_000)
 		switch random.IntN(8) {
@@ -150,7 +168,15 @@ func TestSSHFSRandomAccess(t *testing.T) {
 			require.NoError(t, got.Truncate(off))
 		case 7:
 			require.NoError(t, got.Close())
+			closed++
+			awaitUploads(r, closed)
 			got = open(at)
 		}
 	}
+	require.NoError(t, want.Close())
+	require.NoError(t, got.Close())
+	awaitUploads(r, closed+1)
+	data, err := os.ReadFile(want.Name())
+	require.NoError(t, err)
+	r.stored("f", data)
 }
