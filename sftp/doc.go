@@ -28,7 +28,8 @@
 // Requests are answered at the same time where that can't be told from
 // answering them in turn: reads of one handle run together, a write waits for
 // what came before it on its handle, and what changes names waits for
-// everything that uses names. Requests, their bytes, workers and open handles
+// everything that uses names. Writes of one handle are answered in the order of
+// the requests, as pages of a listing are. Requests, their bytes, workers and open handles
 // of a channel are bounded.
 //
 // # Uploads

@@ -69,6 +69,11 @@ func (v *verb) long() bool {
 
 var errDenied = &StatusError{CodePermissionDenied, "Request is not allowed on this server"}
 
+// inTurn tells whether the answers to v come in the order of the requests, for
+// each handle: paramiko waits for ever for a WRITE that was answered after a
+// later one, and takes a READDIR for the next.
+func (v *verb) inTurn() bool { return v.claims.handle == alone && v.claims.tree == none }
+
 // lookup finds the verb of r; for an unknown or denied one it sets r.err.
 func (s *server) lookup(r *request, p *parser) (verb, bool) {
 	v, ok := verbOf(r.kind)

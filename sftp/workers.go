@@ -67,8 +67,13 @@ func (s *server) run(r *request) {
 	reply := s.execute(r)
 	// The place is given up before the answer is sent: a client that does not
 	// read must not hold up what it asked for on other handles.
-	s.order.leave(r)
-	if reply != nil {
+	if r.verb.inTurn() {
+		s.writing.Lock()
+		s.order.leave(r)
+		s.write(reply)
+		s.writing.Unlock()
+	} else {
+		s.order.leave(r)
 		s.send(reply)
 	}
 	s.handler.giveBack(r)
@@ -99,10 +104,18 @@ func (s *server) execute(r *request) (reply []byte) {
 	return r.verb.run(s, r)
 }
 
-// send writes one packet.
+// send writes one packet; nil is none.
 func (s *server) send(packet []byte) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	s.write(packet)
+}
+
+// write is send for who holds s.writing.
+func (s *server) write(packet []byte) {
+	if packet == nil {
+		return
+	}
 	if _, err := s.sess.Write(packet); err != nil {
 		s.breakOff(err)
 	}

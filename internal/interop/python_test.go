@@ -85,6 +85,7 @@ func TestAsyncSSHFiles(t *testing.T) {
 	s.run(r, "files")
 	r.stored("big", big)
 	r.stored("written", big)
+	r.stored("copied", big)
 	r.fetched("back", big)
 	r.stored("patched", append([]byte("0123xy6789t"), 0))
 	r.refused = []string{"upload /new: file already exists"}

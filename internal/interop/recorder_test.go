@@ -66,7 +66,7 @@ func (r *recorder) failures() []string {
 			continue
 		case e.Kind == quaymaster.KindDisconnect: // repeats what the login or the logout said
 			continue
-		case e.Kind == quaymaster.KindDownload && errors.Is(e.Err, quaymaster.ErrConnLost):
+		case e.Kind == quaymaster.KindDownload && (errors.Is(e.Err, quaymaster.ErrConnLost) || errors.Is(e.Err, context.Canceled)):
 			continue // who has read enough may leave without CLOSE
 		case e.Kind == quaymaster.KindLogout && errors.Is(e.Err, syscall.ECONNRESET):
 			continue // many clients leave so

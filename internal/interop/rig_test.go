@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
@@ -80,9 +81,13 @@ func (r *rig) verdict() {
 	assert.NoError(r.t, err)
 }
 
-// command runs in here.
+// command runs in here, at most until the test ends.
 func (r *rig) command(program string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(r.t.Context(), program, args...)
+	return r.commandContext(r.t.Context(), program, args...)
+}
+
+func (r *rig) commandContext(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir, cmd.WaitDelay = r.here, 10*time.Second
 	// A client must not find the settings and keys of whoever runs the tests.
 	cmd.Env = append(os.Environ(), "HOME="+r.here, "XDG_CONFIG_HOME="+r.here, "SSH_AUTH_SOCK=", "LC_ALL=C.UTF-8")
