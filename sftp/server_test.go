@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -15,7 +16,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/quaymaster/quaymaster"
 	"github.com/quaymaster/quaymaster/sftp"
+	"github.com/quaymaster/quaymaster/sshd"
 	"github.com/quaymaster/quaymaster/vfs"
 	"github.com/quaymaster/quaymaster/vfs/memfs"
 )
@@ -251,6 +254,21 @@ func TestStatusTable(t *testing.T) {
 		assert.Equal(t, tt.want, code, "%v", tt.err)
 		assert.NotContains(t, text, "secret")
 		assert.NotEmpty(t, text)
+	}
+}
+
+// A request that ends with its session is no error of the server's.
+func TestSessionEndIsNoError(t *testing.T) {
+	for _, end := range []error{quaymaster.ErrConnLost, quaymaster.ErrIdle, quaymaster.ErrKicked, quaymaster.ErrLifetime, quaymaster.ErrServerClosed, context.Canceled} {
+		fsys := &vfs.Forward{
+			Route: func(ctx context.Context, op *vfs.Op) (vfs.Route, error) { return vfs.Route{}, end },
+			Have:  func() vfs.Features { return vfs.Features{} },
+		}
+		var log bytes.Buffer
+		c := initRaw(t, &sftp.Handler{}, fsys, &sshd.PipeOptions{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		code, _ := c.status(13, str("f"))
+		assert.Equal(t, sftp.CodeFailure, code, "%v", end)
+		assert.Empty(t, log.String(), "%v", end)
 	}
 }
 

@@ -61,6 +61,10 @@ func statusTable() []statusRow {
 		{errShort, CodeBadMessage, "Malformed request"},
 		{fs.ErrInvalid, CodeBadMessage, "Invalid argument"},
 		{quaymaster.ErrServerClosed, CodeFailure, "Server is shutting down"},
+		{quaymaster.ErrConnLost, CodeFailure, "Session ended"},
+		{quaymaster.ErrIdle, CodeFailure, "Session ended"},
+		{quaymaster.ErrKicked, CodeFailure, "Session ended"},
+		{quaymaster.ErrLifetime, CodeFailure, "Session ended"},
 		{context.Canceled, CodeFailure, "Session ended"},
 	}
 }

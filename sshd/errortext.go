@@ -52,6 +52,10 @@ func errorTexts() []errorText {
 		{errors.ErrUnsupported, "Operation not supported"},
 		{fs.ErrInvalid, "Invalid argument"},
 		{quaymaster.ErrServerClosed, "Server is shutting down"},
+		{quaymaster.ErrConnLost, "Session ended"},
+		{quaymaster.ErrIdle, "Session ended"},
+		{quaymaster.ErrKicked, "Session ended"},
+		{quaymaster.ErrLifetime, "Session ended"},
 		{context.Canceled, "Session ended"},
 	}
 }

@@ -258,6 +258,10 @@ func TestErrorText(t *testing.T) {
 		fs.ErrInvalid:              "Invalid argument",
 		quaymaster.ErrServerClosed: "Server is shutting down",
 		context.Canceled:           "Session ended",
+		quaymaster.ErrConnLost:     "Session ended",
+		quaymaster.ErrIdle:         "Session ended",
+		quaymaster.ErrKicked:       "Session ended",
+		quaymaster.ErrLifetime:     "Session ended",
 	} {
 		text, known := sshd.ErrorText(&fs.PathError{Op: "open", Path: "/x", Err: err})
 		assert.True(t, known, want)
