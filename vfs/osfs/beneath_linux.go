@@ -22,5 +22,5 @@ func openBeneath(top *dir, name string) *dir {
 	if err != nil {
 		return nil
 	}
-	return newDir(os.NewFile(uintptr(fd), name))
+	return newDir(os.NewFile(uintptr(fd), "."))
 }

@@ -27,7 +27,10 @@ func (f *FS) OpenDir(ctx context.Context, name string) (vfs.Dir, error) {
 
 // openDir opens a directory for reading its entries.
 func (f *FS) openDir(name string) (*dir, error) {
-	d, err := f.directory(name)
+	if d := openBeneath(f.top, name); d != nil {
+		return d, nil // its entries can be read as it is
+	}
+	d, err := f.directoryByRoot(name)
 	if err != nil {
 		return nil, err
 	}

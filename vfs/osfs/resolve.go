@@ -48,6 +48,10 @@ func (f *FS) directory(name string) (*dir, error) {
 	if d := openBeneath(f.top, name); d != nil {
 		return d, nil
 	}
+	return f.directoryByRoot(name)
+}
+
+func (f *FS) directoryByRoot(name string) (*dir, error) {
 	return inside(f, name, true, func(name string) (*dir, error) { return openDirIn(f.root, name) })
 }
 
