@@ -85,12 +85,7 @@ func start(t testing.TB, srv *sshd.Server, wrap func(net.Listener) net.Listener)
 	if wrap != nil {
 		l = wrap(l)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
-	t.Cleanup(func() {
-		require.NoError(t, srv.Close())
-		require.ErrorIs(t, <-ended, quaymaster.ErrServerClosed)
-	})
+	peer.ServeOn(t, srv, l)
 	return addr
 }
 

@@ -1,12 +1,6 @@
 package sftp_test
 
 import (
-	"bytes"
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/pem"
-	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,10 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/crypto/ssh"
 
-	"github.com/quaymaster/quaymaster"
-	"github.com/quaymaster/quaymaster/auth"
 	"github.com/quaymaster/quaymaster/internal/peer"
 	"github.com/quaymaster/quaymaster/sftp"
 	"github.com/quaymaster/quaymaster/sshd"
@@ -38,41 +29,14 @@ type openSSH struct {
 func newOpenSSH(t *testing.T) *openSSH {
 	t.Helper()
 	program := peer.Need(t, "sftp", "openssh-client")
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	require.NoError(t, err)
-	signer, err := ssh.NewSignerFromKey(private)
-	require.NoError(t, err)
 	o := &openSSH{t: t, root: t.TempDir(), here: t.TempDir()}
 	fsys, err := osfs.Open(o.root, nil)
 	require.NoError(t, err)
-	authorized, err := auth.ParseAuthorizedKeys(bytes.NewReader(ssh.MarshalAuthorizedKey(signer.PublicKey())))
-	require.NoError(t, err)
-	srv := &sshd.Server{
-		HostKeys:   []ssh.Signer{signer},
-		Auth:       &auth.Static{Users: map[string]*auth.User{"u": {AuthorizedKeys: authorized, Home: auth.Home(fsys)}}},
-		Subsystems: map[string]sshd.Handler{"sftp": &sftp.Handler{}},
-		Logger:     quietLog(),
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
-	t.Cleanup(func() {
-		require.NoError(t, srv.Close())
-		require.ErrorIs(t, <-ended, quaymaster.ErrServerClosed)
-		require.NoError(t, fsys.Close())
-	})
-	block, err := ssh.MarshalPrivateKey(private, "")
-	require.NoError(t, err)
-	key := filepath.Join(t.TempDir(), "key")
-	require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(block), 0o600))
-	host, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	known := key + ".known"
-	line := fmt.Sprintf("[%s]:%s %s", host, port, ssh.MarshalAuthorizedKey(signer.PublicKey()))
-	require.NoError(t, os.WriteFile(known, []byte(line), 0o600))
-	o.args = []string{program, "-F", "/dev/null", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "UserKnownHostsFile=" + known,
-		"-o", "StrictHostKeyChecking=yes", "-P", port, "-b", "-", "u@" + host}
+	t.Cleanup(func() { require.NoError(t, fsys.Close()) })
+	s := peer.StartSSH(t, &sshd.Server{
+		Subsystems: map[string]sshd.Handler{"sftp": &sftp.Handler{}}, Logger: quietLog(),
+	}, fsys)
+	o.args = append(append([]string{program}, s.Options()...), "-b", "-", "u@"+s.Host)
 	return o
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/quaymaster/quaymaster"
 	"github.com/quaymaster/quaymaster/auth"
+	"github.com/quaymaster/quaymaster/internal/peer"
 	"github.com/quaymaster/quaymaster/sshd"
 	"github.com/quaymaster/quaymaster/vfs/memfs"
 )
@@ -98,15 +99,7 @@ func start(t testing.TB, srv *sshd.Server) string {
 	if srv.Subsystems == nil {
 		srv.Subsystems = map[string]sshd.Handler{"echo": echo}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
-	t.Cleanup(func() {
-		require.NoError(t, srv.Close())
-		require.ErrorIs(t, <-ended, quaymaster.ErrServerClosed)
-	})
-	return l.Addr().String()
+	return peer.Serve(t, srv)
 }
 
 func clientConfig(methods ...ssh.AuthMethod) *ssh.ClientConfig {

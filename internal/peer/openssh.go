@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
-	"github.com/quaymaster/quaymaster"
 	"github.com/quaymaster/quaymaster/auth"
 	"github.com/quaymaster/quaymaster/sshd"
 	"github.com/quaymaster/quaymaster/vfs"
@@ -55,16 +54,7 @@ func StartSSH(t testing.TB, srv *sshd.Server, home vfs.FS) *SSH {
 	if srv.Logger == nil {
 		srv.Logger = slog.New(slog.DiscardHandler)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
-	t.Cleanup(func() {
-		require.NoError(t, srv.Close())
-		require.ErrorIs(t, <-ended, quaymaster.ErrServerClosed)
-	})
-
-	s.Host, s.Port, err = net.SplitHostPort(l.Addr().String())
+	s.Host, s.Port, err = net.SplitHostPort(Serve(t, srv))
 	require.NoError(t, err)
 	block, err := ssh.MarshalPrivateKey(private, "")
 	require.NoError(t, err)
