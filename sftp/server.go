@@ -84,9 +84,6 @@ func (s *server) serve() error {
 	}
 	s.mu.Unlock()
 	cause := cmp.Or(context.Cause(s.ctx), err, quaymaster.ErrConnLost)
-	if cause == io.EOF { // of a write to a channel that the client closed
-		cause = quaymaster.ErrConnLost
-	}
 	if aborted := s.handles.abort(cause); aborted != nil {
 		s.log.Warn("abort of open files", "error", aborted)
 	}

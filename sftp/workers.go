@@ -3,6 +3,8 @@ package sftp
 import (
 	"fmt"
 	"runtime/debug"
+
+	"github.com/quaymaster/quaymaster"
 )
 
 // reserve waits until r fits into the bounds of what is in flight. alone tells
@@ -117,7 +119,8 @@ func (s *server) write(packet []byte) {
 		return
 	}
 	if _, err := s.sess.Write(packet); err != nil {
-		s.breakOff(err)
+		// However it shows, as the end of the channel or of the socket.
+		s.breakOff(fmt.Errorf("%w: %v", quaymaster.ErrConnLost, err))
 	}
 }
 
