@@ -77,10 +77,33 @@ func (c *conn) serve(ctx context.Context, cfg ssh.ServerConfig) {
 		return
 	}
 	c.serveChannels(ctx, chans, requests)
-	why = c.cause(ctx, c.ssh.Wait())
+	why = c.cause(ctx, within(stuckAfter, c.ssh.Wait))
 	c.nc.End(cmp.Or(why, quaymaster.ErrConnLost)) // ends the contexts of the handlers
 	c.channels.Wait()
 	c.session.Close(why)
+}
+
+// stuckAfter is how long x/crypto/ssh may take to end once it has nothing more
+// to say.
+const stuckAfter = 5 * time.Second
+
+var errStuck = errors.New("protocol error, with more packets behind it")
+
+// within returns what wait does, or errStuck when that takes longer than limit.
+// x/crypto/ssh 0.58 waits for ever after an error when more packets than its
+// queue holds are behind the one that was wrong: what is to end the transport is
+// what would take them. Its goroutines stay then; the connection must not.
+func within(limit time.Duration, wait func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- wait() }()
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-t.C:
+		return errStuck
+	}
 }
 
 // cause prefers the reason for which we ended the connection to the error that
