@@ -90,9 +90,8 @@ const stuckAfter = 5 * time.Second
 var errStuck = errors.New("protocol error, with more packets behind it")
 
 // within returns what wait does, or errStuck when that takes longer than limit.
-// x/crypto/ssh 0.58 waits for ever after an error when more packets than its
-// queue holds are behind the one that was wrong: what is to end the transport is
-// what would take them. Its goroutines stay then; the connection must not.
+// drain sees to it that x/crypto/ssh ends; should a version of it hide its queue,
+// the connection must end all the same.
 func within(limit time.Duration, wait func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- wait() }()
@@ -162,15 +161,18 @@ func (c *conn) handshake(ctx context.Context, cfg *ssh.ServerConfig) (<-chan ssh
 		defer timer.Stop()
 	}
 	defer c.sock.count(maxHandshake, func() { c.nc.End(ErrHandshakeSize) })()
-	// The keys are exchanged by now.
-	cfg.PreAuthConnCallback = func(meta ssh.ServerPreAuthConn) {
-		c.emit(ctx, &quaymaster.Event{
-			Kind: quaymaster.KindHandshake, Target: algorithmsOf(meta), Elapsed: time.Since(c.info.Start),
-		})
-	}
 	transport, err := c.meet(cfg)
 	if err != nil {
 		return nil, nil, err
+	}
+	// The keys are exchanged by now.
+	cfg.PreAuthConnCallback = func(meta ssh.ServerPreAuthConn) {
+		queue := incoming(meta)
+		c.sock.onClose(func() { go drain(queue) })
+		transport.release()
+		c.emit(ctx, &quaymaster.Event{
+			Kind: quaymaster.KindHandshake, Target: algorithmsOf(meta), Elapsed: time.Since(c.info.Start),
+		})
 	}
 	c.login.begin(ctx, c, cfg)
 	sc, chans, requests, err := ssh.NewServerConn(transport, cfg)
@@ -194,7 +196,7 @@ func (c *conn) handshake(ctx context.Context, cfg *ssh.ServerConfig) (<-chan ssh
 
 // meet says who we are and learns who the client is, before x/crypto/ssh takes
 // over: that can't choose what to offer by what the client offers.
-func (c *conn) meet(cfg *ssh.ServerConfig) (net.Conn, error) {
+func (c *conn) meet(cfg *ssh.ServerConfig) (*leash, error) {
 	version := cfg.ServerVersion + "\r\n"
 	if _, err := c.sock.Write([]byte(version)); err != nil {
 		return nil, err
@@ -214,7 +216,7 @@ func (c *conn) meet(cfg *ssh.ServerConfig) (net.Conn, error) {
 	}
 	b := batch(c.sock, &c.srv.buffers)
 	b.replay, b.skip = h.raw, len(version)
-	return b, nil
+	return newLeash(b), nil
 }
 
 // algorithmsOf names what was negotiated, as key exchange, host key, and the
