@@ -22,12 +22,14 @@ var importRules = map[string][]string{
 	"auth/authtest":    {"", "vfs", "auth", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"internal/rawssh":  {"golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"limit":            {"", "vfs", "auth", "golang.org/x/time/rate", "github.com/pires/go-proxyproto", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"internal/batch":   {},
 	"internal/serve":   {""},
 	"internal/session": {"", "vfs", "auth", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
-	"sshd":             {"", "vfs", "auth", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
-	"sftp":             {"", "vfs", "auth", "sshd", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
-	"scp":              {"", "vfs", "auth", "sshd", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
-	"sshd/command":     {"", "vfs", "auth", "sshd", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"sshd":             {"", "vfs", "auth", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"sftp":             {"", "vfs", "auth", "sshd", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"scp":              {"", "vfs", "auth", "sshd", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"ftp":              {"", "vfs", "auth", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"sshd/command":     {"", "vfs", "auth", "sshd", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 }
 
 // direct says what a package may import itself, where that is less than what
@@ -40,7 +42,7 @@ var direct = map[string][]string{
 }
 
 // sshFree lists the packages whose programs must not link x/crypto/ssh.
-var sshFree = []string{"", "vfs", "vfs/osfs", "vfs/memfs", "vfs/aferofs", "auth", "limit", "internal/serve", "internal/session"}
+var sshFree = []string{"", "vfs", "vfs/osfs", "vfs/memfs", "vfs/aferofs", "auth", "limit", "internal/batch", "internal/serve", "internal/session", "ftp"}
 
 // TestImports keeps the import graph as it was designed.
 func TestImports(t *testing.T) {
