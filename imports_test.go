@@ -23,12 +23,13 @@ var importRules = map[string][]string{
 	"internal/rawssh":  {"golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"limit":            {"", "vfs", "auth", "golang.org/x/time/rate", "github.com/pires/go-proxyproto", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"internal/batch":   {},
+	"internal/lsl":     {"vfs"},
 	"internal/serve":   {""},
 	"internal/session": {"", "vfs", "auth", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"sshd":             {"", "vfs", "auth", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
-	"sftp":             {"", "vfs", "auth", "sshd", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"sftp":             {"", "vfs", "auth", "sshd", "internal/lsl", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"scp":              {"", "vfs", "auth", "sshd", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
-	"ftp":              {"", "vfs", "auth", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"ftp":              {"", "vfs", "auth", "internal/lsl", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 	"sshd/command":     {"", "vfs", "auth", "sshd", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 }
 
@@ -36,13 +37,13 @@ var importRules = map[string][]string{
 // comes along.
 var direct = map[string][]string{
 	"limit":        {"", "auth", "golang.org/x/time/rate", "github.com/pires/go-proxyproto"},
-	"sftp":         {"", "vfs", "sshd"},
+	"sftp":         {"", "vfs", "sshd", "internal/lsl"},
 	"scp":          {"", "vfs", "sshd"},
 	"sshd/command": {"vfs", "sshd"},
 }
 
 // sshFree lists the packages whose programs must not link x/crypto/ssh.
-var sshFree = []string{"", "vfs", "vfs/osfs", "vfs/memfs", "vfs/aferofs", "auth", "limit", "internal/batch", "internal/serve", "internal/session", "ftp"}
+var sshFree = []string{"", "vfs", "vfs/osfs", "vfs/memfs", "vfs/aferofs", "auth", "limit", "internal/batch", "internal/lsl", "internal/serve", "internal/session", "ftp"}
 
 // TestImports keeps the import graph as it was designed.
 func TestImports(t *testing.T) {

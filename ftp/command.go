@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -26,14 +27,13 @@ const (
 
 // verb is one command that the server knows.
 type verb struct {
-	run  func(c *conn, arg string) *reply // nil as its answer: everything was said
+	run  func(c *conn, ctx context.Context, arg string) *reply // nil as its answer: everything was said
 	when when
 	arg  argument
 	// keeps are the states that outlive the command: all others that a command
 	// prepares, such as REST, are cleared after it.
 	keeps state
-	// feat is the line of FEAT, if there is one; see features.
-	help string // syntax, for HELP
+	help  string // syntax, for HELP
 }
 
 // state is what one command leaves for the next.

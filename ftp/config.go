@@ -57,6 +57,7 @@ func (s *Server) Check() error {
 
 // prepare makes what all connections share.
 func (s *Server) prepare() {
+	s.verbs = verbs()
 	if s.TLS != nil {
 		s.tickets = newTicketKeys(s.TLS)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/quaymaster/quaymaster"
 	"github.com/quaymaster/quaymaster/auth"
+	"github.com/quaymaster/quaymaster/internal/batch"
 	"github.com/quaymaster/quaymaster/internal/serve"
 	"github.com/quaymaster/quaymaster/internal/session"
 )
@@ -114,8 +115,10 @@ type Server struct {
 	loop    serve.Loop
 	leases  session.Leases
 	logins  session.Logins
-	buffers sync.Pool // of *[]byte
+	buffers sync.Pool // of *[]byte, chunkSize long
+	batches batch.Buffers
 	once    sync.Once // guards what follows
+	verbs   map[string]*verb
 	tickets *ticketKeys
 	hashing chan struct{}
 }

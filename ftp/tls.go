@@ -14,11 +14,15 @@ import (
 	"time"
 
 	"github.com/quaymaster/quaymaster"
+	"github.com/quaymaster/quaymaster/internal/batch"
 )
 
 // errNoReuse refuses a data connection that does not resume a TLS session of
 // its control connection.
 var errNoReuse = errors.New("data connection does not resume the TLS session")
+
+// errInjected ends a connection on which commands in the clear follow AUTH.
+var errInjected = errors.New("commands in the clear behind AUTH")
 
 // tlsTimeout bounds the handshake of a data connection.
 const tlsTimeout = 15 * time.Second
@@ -33,6 +37,15 @@ func newTicketKeys(base *tls.Config) *ticketKeys { return &ticketKeys{base.Clone
 type tlsSession struct {
 	srv   *Server
 	token [16]byte
+	data  *tls.Config // of data connections, once there was one
+}
+
+func (t *tlsSession) dataConfig() *tls.Config {
+	if t.data == nil {
+		t.data = t.config(true)
+		t.data.DynamicRecordSizingDisabled = true // records are full from the start
+	}
+	return t.data
 }
 
 func newTLSSession(s *Server) *tlsSession {
@@ -85,7 +98,7 @@ func (t *tlsSession) bind(cfg *tls.Config, data bool) {
 		if err != nil || ss == nil {
 			return nil, err
 		}
-		if data && !slices.ContainsFunc(ss.Extra, func(e []byte) bool { return bytes.Equal(e, t.token[:]) }) {
+		if data && t.srv.Reuse != ReuseOff && !slices.ContainsFunc(ss.Extra, func(e []byte) bool { return bytes.Equal(e, t.token[:]) }) {
 			return nil, nil // a full handshake
 		}
 		return ss, nil
@@ -131,26 +144,28 @@ func (c *conn) startTLS(ctx context.Context) error {
 	info.TLS = &state
 	c.info = &info
 	c.control = sock
-	c.in = newLineReader(c, c.in.limit)
+	c.in = newLineReader(sock, c.in.limit)
 	c.out.secure(sock)
 	c.emit(ctx, &quaymaster.Event{
 		Kind: quaymaster.KindHandshake, Elapsed: time.Since(c.info.Start),
-		Target: tls.VersionName(state.Version) + " " + tls.CipherSuiteName(state.CipherSuite),
+		Target: tlsText(state),
 	})
 	return nil
 }
 
 // secureData puts TLS over a data connection.
-func (c *conn) secureData(ctx context.Context, sock net.Conn) (*tls.Conn, *rawConn, error) {
+func (c *conn) secureData(ctx context.Context, d *dataConn) error {
 	ctx, cancel := context.WithTimeout(ctx, tlsTimeout)
 	defer cancel()
-	raw := &rawConn{Conn: sock}
-	secure := tls.Server(raw, c.tls.dataConfig())
-	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, nil, fmt.Errorf("TLS on the data connection: %w", err)
+	d.raw = &rawConn{Conn: d.sock}
+	d.batched = batch.New(d.raw, &c.srv.batches)
+	d.secure = tls.Server(d.batched, c.tls.dataConfig())
+	d.Conn = d.secure
+	if err := d.secure.HandshakeContext(ctx); err != nil {
+		return fmt.Errorf("TLS on the data connection: %w", err)
 	}
-	if c.srv.Reuse == ReuseRequire && !secure.ConnectionState().DidResume {
-		return nil, nil, errNoReuse
+	if c.srv.Reuse == ReuseRequire && !d.secure.ConnectionState().DidResume {
+		return errNoReuse
 	}
-	return secure, raw, nil
+	return nil
 }
