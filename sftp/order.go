@@ -37,6 +37,7 @@ type order struct {
 type claims struct {
 	tree, path   access
 	handle, also access // of request.h and request.h2
+	settled      bool   // its paths are not being written: see settle.go
 }
 
 type access uint8
