@@ -10,15 +10,15 @@ type extension struct {
 // extensions returns all of them, in the order of the VERSION packet: those of
 // OpenSSH's PROTOCOL file, then those of drafts.
 func extensions() []extension {
-	settled := claims{tree: alone, settled: true}
+	tree := claims{tree: alone}
 	look := claims{tree: shared, path: shared}
 	read := claims{handle: shared}
 	check := verb{"check-file", read, decodeCheckHandle, (*server).checkHandle}
 	return []extension{
-		{"posix-rename@openssh.com", "1", verb{"posix-rename", settled, decodeTwoPaths, (*server).posixRename}},
+		{"posix-rename@openssh.com", "1", verb{"posix-rename", tree, decodeTwoPaths, (*server).posixRename}},
 		{"statvfs@openssh.com", "2", verb{"statvfs", look, decodePath, (*server).statvfs}},
 		{"fstatvfs@openssh.com", "2", verb{"fstatvfs", read, decodeHandle, (*server).fstatvfs}},
-		{"hardlink@openssh.com", "1", verb{"hardlink", settled, decodeTwoPaths, (*server).hardlink}},
+		{"hardlink@openssh.com", "1", verb{"hardlink", tree, decodeTwoPaths, (*server).hardlink}},
 		{"fsync@openssh.com", "1", verb{"fsync", claims{handle: alone}, decodeHandle, (*server).fsync}},
 		{"lsetstat@openssh.com", "1", verb{"lsetstat", claims{tree: shared, path: alone}, decodePathAttrs, (*server).lsetstat}},
 		{"limits@openssh.com", "1", verb{"limits", claims{}, nil, (*server).limits}},

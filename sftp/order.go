@@ -37,7 +37,6 @@ type order struct {
 type claims struct {
 	tree, path   access
 	handle, also access // of request.h and request.h2
-	settled      bool   // its paths are not being written: see settle.go
 }
 
 type access uint8

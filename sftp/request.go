@@ -102,10 +102,9 @@ func verbOf(kind byte) (verb, bool) {
 	tree := claims{tree: alone}
 	look := claims{tree: shared, path: shared}
 	touch := claims{tree: shared, path: alone}
-	settled := claims{tree: alone, settled: true}
 	switch kind {
 	case fxpOpen:
-		return verb{"open", claims{tree: shared, path: alone, settled: true}, decodeOpen, (*server).open}, true
+		return verb{"open", touch, decodeOpen, (*server).open}, true
 	case fxpClose:
 		return verb{"close", claims{tree: shared, path: alone, handle: alone}, decodeClose, (*server).close}, true
 	case fxpRead:
@@ -125,7 +124,7 @@ func verbOf(kind byte) (verb, bool) {
 	case fxpReaddir:
 		return verb{"readdir", claims{handle: alone}, decodeHandle, (*server).readdir}, true
 	case fxpRemove:
-		return verb{"remove", settled, decodePath, (*server).remove}, true
+		return verb{"remove", tree, decodePath, (*server).remove}, true
 	case fxpMkdir:
 		return verb{"mkdir", tree, decodePathAttrs, (*server).mkdir}, true
 	case fxpRmdir:
@@ -135,7 +134,7 @@ func verbOf(kind byte) (verb, bool) {
 	case fxpStat:
 		return verb{"stat", look, decodePath, (*server).stat}, true
 	case fxpRename:
-		return verb{"rename", settled, decodeTwoPaths, (*server).rename}, true
+		return verb{"rename", tree, decodeTwoPaths, (*server).rename}, true
 	case fxpReadlink:
 		return verb{"readlink", look, decodePath, (*server).readlink}, true
 	case fxpSymlink:

@@ -2,13 +2,16 @@ package sftp
 
 import "time"
 
-// A file is published by its CLOSE, and has one writer until then. Programs on
-// a FUSE file system such as sshfs don't see their CLOSE: the kernel sends it
-// after close(2) has returned, so that what the program does next may overtake
-// it. What opens, renames, links or removes a path to which this client has an
-// upload open therefore waits for that CLOSE, without its places in the lanes,
-// which the CLOSE needs. It waits for a bounded time, and only once for a
-// handle: one that stays open is in use, and then the usual rules apply.
+// A file is published by its CLOSE, and has one writer until then. On a FUSE
+// file system such as sshfs the kernel tells of a close(2) after that has
+// returned, so that an OPEN of what the program does next may overtake the
+// CLOSE. So an OPEN of a path to which this client has an upload open waits for
+// that CLOSE, without its places in the lanes, which the CLOSE needs. It waits
+// for a bounded time, and only once for a handle: one that stays open is in
+// use, and then the usual rules apply.
+//
+// Renames and removals don't wait: libfuse holds back the CLOSE while they are
+// on their way.
 
 // closeGrace is how long a CLOSE may be behind.
 const closeGrace = time.Second
@@ -33,17 +36,14 @@ func (w *waiters) end() []*request {
 // defers tells whether r, which could run, has to wait for a CLOSE. It gives
 // up its places then, and comes back by resume.
 func (s *server) defers(r *request) bool {
-	if !r.verb.claims.settled || r.err != nil {
+	if r.kind != fxpOpen || r.err != nil {
 		return false
 	}
 	t := &s.handles
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	h := t.unsettled(r.name)
-	if h == nil {
-		h = t.unsettled(r.target)
-	}
-	if h == nil {
+	h := t.uploads[r.name]
+	if h == nil || h.waits.over || t.ended {
 		return false
 	}
 	if h.waits.timer == nil {
@@ -52,16 +52,6 @@ func (s *server) defers(r *request) bool {
 	h.waits.queue = append(h.waits.queue, r)
 	s.order.leave(r) // nobody resumes r before the table is unlocked
 	return true
-}
-
-// unsettled returns the upload to name whose CLOSE is worth waiting for, or
-// nil. It is called with mu held.
-func (t *handles) unsettled(name string) *handle {
-	h := t.uploads[name]
-	if h == nil || h.waits.over || t.ended {
-		return nil
-	}
-	return h
 }
 
 // overdue is called when h was not closed in time.

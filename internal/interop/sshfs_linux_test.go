@@ -32,14 +32,35 @@ func sshfs(t *testing.T, options ...string) (r *rig, at string) {
 	at = filepath.Join(r.here, "mnt")
 	require.NoError(t, os.Mkdir(at, 0o755))
 	command := "ssh_command=" + strings.Join(append([]string{ssh}, r.Options()...), " ")
-	// It ends by being unmounted, after the test's context did.
-	ctx := context.WithoutCancel(t.Context())
+	// It outlives the test's context, to be unmounted. When it takes too long it
+	// is killed, so that no call on the mounted directory hangs.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)
 	cmd := r.commandContext(ctx, program, append([]string{"-f", "-o", command, "u@" + r.Host + ":", at}, options...)...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	require.NoError(t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	var failed error
+	go func() {
+		defer close(ended)
+		failed = cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		defer cancel()
+		select {
+		case <-ended: // the reason is told below
+			_ = r.commandContext(ctx, umount, "-q", "-u", "-z", at).Run()
+			return
+		default:
+		}
+		text, err := r.commandContext(ctx, umount, "-u", at).CombinedOutput()
+		if !assert.NoError(t, err, string(text)) { // the directory must go all the same
+			_ = r.commandContext(ctx, umount, "-u", "-z", at).Run()
+			cancel()
+		}
+		<-ended
+		assert.NoError(t, failed, out.String())
+	})
 	outside, err := os.Stat(r.here)
 	require.NoError(t, err)
 	up := func() bool {
@@ -48,24 +69,14 @@ func sshfs(t *testing.T, options ...string) (r *rig, at string) {
 	}
 	for tick := time.Tick(10 * time.Millisecond); !up(); {
 		select {
-		case err := <-ended:
+		case <-ended:
 			if strings.Contains(out.String(), "Operation not permitted") || strings.Contains(out.String(), "Permission denied") {
 				t.Skipf("this machine does not allow mounting: %s", out.String())
 			}
-			require.NoError(t, err, out.String())
-			t.Fatalf("sshfs ends: %s", out.String())
+			t.Fatalf("sshfs ends: %v: %s", failed, out.String())
 		case <-tick:
 		}
 	}
-	t.Cleanup(func() {
-		text, err := r.commandContext(ctx, umount, "-u", at).CombinedOutput()
-		if err != nil { // so that the directory can be removed
-			_ = r.commandContext(ctx, umount, "-u", "-z", at).Run()
-			_ = cmd.Process.Kill()
-		}
-		assert.NoError(t, err, string(text))
-		assert.NoError(t, <-ended, out.String())
-	})
 	return r, at
 }
 
@@ -76,8 +87,8 @@ func TestSSHFS(t *testing.T) {
 	require.NoError(t, os.Chtimes(filepath.Join(r.here, "tree/x/y/deep"), past(), past()))
 	require.NoError(t, os.Chmod(filepath.Join(r.here, "tree/whole"), 0o640))
 
-	// The kernel lets sshfs know of a close(2) when that has returned. What
-	// follows must wait for it, as whoever else looks at the server.
+	// The kernel lets sshfs know of a close(2) when that has returned: who looks
+	// at the server's disk has to wait for it.
 	uploads := 0
 	closed := func(more int) {
 		t.Helper()
@@ -132,6 +143,44 @@ func awaitUploads(r *rig, want int) {
 	}, 10*time.Second, time.Millisecond)
 }
 
+// What a program does next may overtake the CLOSE of what it has closed, and
+// must not notice.
+func TestSSHFSGoesOnAfterClose(t *testing.T) {
+	const rounds = 200
+	r, at := sshfs(t)
+	r.ok("sh", "-ec", "cd mnt; for i in $(seq 200); do echo $i > f; done")
+	r.ok("sh", "-ec", "cd mnt; for i in $(seq 200); do echo $i >> lines; done")
+	r.ok("sh", "-ec", `cd mnt; for i in $(seq 200); do echo $i > g; read x < g; test "$x" = $i; done`)
+	f := filepath.Join(at, "h")
+	var want []byte
+	for i := range rounds {
+		want = bytes.Repeat([]byte{byte(i)}, 1+i*7919%100_000)
+		require.NoError(t, os.WriteFile(f, want, 0o644), i)
+		switch i % 4 {
+		case 0:
+			got, err := os.ReadFile(f)
+			require.NoError(t, err, i)
+			require.True(t, bytes.Equal(want, got), i)
+		case 1:
+			fi, err := os.Stat(f)
+			require.NoError(t, err, i)
+			require.EqualValues(t, len(want), fi.Size(), i)
+		case 2:
+			require.NoError(t, os.Chtimes(f, past(), past()), i)
+			fi, err := os.Stat(f)
+			require.NoError(t, err, i)
+			require.Equal(t, past(), fi.ModTime().UTC(), i)
+		}
+	}
+	awaitUploads(r, 3*200+rounds)
+	r.stored("f", []byte("200\n"))
+	r.stored("h", want)
+	lines, err := os.ReadFile(filepath.Join(r.root, "lines"))
+	require.NoError(t, err)
+	assert.Equal(t, 200, bytes.Count(lines, []byte("\n")))
+	assert.True(t, bytes.HasSuffix(lines, []byte("\n199\n200\n")))
+}
+
 // Reads, writes, truncations and reopening in random order leave the same as
 // on a plain file.
 func TestSSHFSRandomAccess(t *testing.T) {
@@ -169,7 +218,6 @@ func TestSSHFSRandomAccess(t *testing.T) {
 		case 7:
 			require.NoError(t, got.Close())
 			closed++
-			awaitUploads(r, closed)
 			got = open(at)
 		}
 	}
