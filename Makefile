@@ -21,10 +21,12 @@ test: peers
 	QUAYMASTER_INTEROP=require $(GO) test -race -count=1 -timeout 20m work
 
 # Peers come from Debian; elsewhere tests that need them say what is missing.
+# A Node.js that is not Debian's brings npm along, and excludes Debian's.
 peers:
 	@command -v apt-get >/dev/null || { echo "no apt-get: install $(PEERS) yourself"; exit 0; }; \
-	dpkg -s $(PEERS) >/dev/null 2>&1 || { \
-	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(PEERS) >/dev/null; }
+	set -- $(PEERS); command -v npm >/dev/null || set -- "$$@" nodejs npm; \
+	dpkg -s "$$@" >/dev/null 2>&1 || { \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$$@" >/dev/null; }
 
 lint: cross
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
