@@ -142,6 +142,39 @@ func TestOpenWaitsNoLonger(t *testing.T) {
 	})
 }
 
+// More may wait than the server reads ahead. The CLOSE behind them is not read
+// before they have given up, and then everything goes on.
+func TestMoreOpensWaitThanThereIsRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const count = 300
+		fsys := memfs.New()
+		p := newPipeline(t, fsys)
+		h := str(p.open("f", wr|creat|trunc))
+		start := time.Now()
+		sent := make(chan uint32)
+		go func() {
+			for range count {
+				p.post(3, str("f"), u32(wr|creat|trunc), noAttrs())
+			}
+			sent <- p.post(4, h)
+		}()
+		refused, opened := 0, 0
+		for range count + 1 {
+			switch reply := p.recv(); {
+			case reply[0] == 102:
+				opened++
+			case binary.BigEndian.Uint32(reply[5:]) != 0:
+				refused++
+			}
+		}
+		<-sent
+		assert.Equal(t, time.Second, time.Since(start))
+		assert.Equal(t, count, refused)
+		assert.Zero(t, opened)
+		p.open("f", wr)
+	})
+}
+
 // Who writes from elsewhere is not waited for.
 func TestOpenWaitsForOwnCloseOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
