@@ -138,8 +138,10 @@ func (v *view) SetAttr(ctx context.Context, name string, a *vfs.Attr) error {
 
 func (v *view) LsetAttr(ctx context.Context, name string, a *vfs.Attr) error {
 	mine := v.s.stagedUpload(name)
-	if fi, err := vfs.Lstat(ctx, v.s.home, name); mine != nil && err == nil && !fi.Mode().IsRegular() {
-		mine = nil // the link that leads to it
+	if mine != nil {
+		if fi, err := vfs.Lstat(ctx, v.s.home, name); err == nil && !fi.Mode().IsRegular() {
+			mine = nil // the link that leads to it
+		}
 	}
 	return v.setAttr(ctx, name, a, mine, vfs.LsetAttr)
 }
