@@ -9,7 +9,7 @@ FUZZTIME   ?= 10s
 MODULES    := . ./examples/mft
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PEERS      := openssh-client openssh-server openssh-sftp-server openssh-tests sshpass putty-tools rclone \
-              curl dropbear-bin lftp python3-asyncssh python3-paramiko ssh-audit
+              curl dropbear-bin fuse3 lftp python3-asyncssh python3-paramiko sshfs ssh-audit
 PLATFORMS  := linux/amd64 linux/arm64 linux/386 windows/amd64 windows/arm64 windows/386 \
               darwin/amd64 darwin/arm64 freebsd/amd64 freebsd/arm64 freebsd/386
 
@@ -21,10 +21,12 @@ test: peers
 	QUAYMASTER_INTEROP=require $(GO) test -race -count=1 -timeout 20m work
 
 # Peers come from Debian; elsewhere tests that need them say what is missing.
+# A Node.js that is not Debian's brings npm along, and excludes Debian's.
 peers:
 	@command -v apt-get >/dev/null || { echo "no apt-get: install $(PEERS) yourself"; exit 0; }; \
-	dpkg -s $(PEERS) >/dev/null 2>&1 || { \
-	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $(PEERS) >/dev/null; }
+	set -- $(PEERS); command -v npm >/dev/null || set -- "$$@" nodejs npm; \
+	dpkg -s "$$@" >/dev/null 2>&1 || { \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$$@" >/dev/null; }
 
 lint: cross
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -29,7 +29,7 @@ func (s *server) open(r *request) []byte {
 		s.handles.unreserve()
 		return s.status(r, err)
 	}
-	h := &handle{name: r.name, file: f, append: r.flags&flagAppend != 0}
+	h := &handle{name: r.name, file: f, append: r.flags&flagAppend != 0, upload: flag != os.O_RDONLY}
 	if flag == os.O_RDONLY {
 		_, h.local = vfs.OSFile(f)
 	}
@@ -72,7 +72,7 @@ func (s *server) close(r *request) []byte {
 		return s.status(r, errHandle)
 	}
 	err := r.h.close()
-	s.handles.remove(r.h)
+	s.resume(s.handles.remove(r.h)) // before who comes after this request
 	return s.status(r, err)
 }
 

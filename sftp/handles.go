@@ -18,10 +18,12 @@ var (
 
 // handle is one open file or directory.
 type handle struct {
-	id    uint64
-	name  string
-	local bool // reading is quick: a local file that is only read
-	lane  lane
+	id     uint64
+	name   string
+	local  bool // reading is quick: a local file that is only read
+	upload bool // opened for writing
+	lane   lane
+	waits  waiters // guarded by the table
 	// The fields below belong to whoever holds lane, shared for reading.
 	file   vfs.File
 	append bool
@@ -33,9 +35,11 @@ type handle struct {
 type handles struct {
 	mu       sync.Mutex // guards the fields below
 	open     map[uint64]*handle
+	uploads  map[string]*handle // those of open that write, by name
 	last     uint64
 	reserved int
 	limit    int
+	ended    bool // the client sends nothing more
 }
 
 // reserve takes a place before anything is opened, so that a refused open has
@@ -64,6 +68,9 @@ func (t *handles) add(h *handle) {
 	t.last++
 	h.id = t.last
 	t.open[h.id] = h
+	if h.upload {
+		t.uploads[h.name] = h
+	}
 }
 
 // find returns the handle of that wire text, or nil.
@@ -76,10 +83,15 @@ func (t *handles) find(wire []byte) *handle {
 	return t.open[binary.BigEndian.Uint64(wire)]
 }
 
-func (t *handles) remove(h *handle) {
+// remove takes out h, which is closed, and returns what waited for that.
+func (t *handles) remove(h *handle) []*request {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.open, h.id)
+	if t.uploads[h.name] == h {
+		delete(t.uploads, h.name)
+	}
+	return h.waits.end()
 }
 
 // abort ends everything that the client left open. No request may be running.

@@ -66,7 +66,7 @@ func newServer(ctx context.Context, h *Handler, sess *sshd.Session, fsys vfs.FS)
 		handler: h, sess: sess, fsys: fsys, ctx: ctx, log: sess.Logger(),
 		cwd: h.startDir(), quirks: quirksOf(sess.Conn().Client),
 	}
-	s.handles = handles{open: make(map[uint64]*handle), limit: h.maxHandles()}
+	s.handles = handles{open: make(map[uint64]*handle), uploads: make(map[string]*handle), limit: h.maxHandles()}
 	s.order = order{paths: make(map[string]*lane), ready: s.submit}
 	s.owners.FS = fsys
 	s.changed.L = &s.mu

@@ -26,7 +26,7 @@ func (s *server) reserve(r *request) (alone, ok bool) {
 	return s.requests == 1, true
 }
 
-// submit makes r run. It is called with the order's lock held.
+// submit makes r run. The order calls it with its lock held.
 func (s *server) submit(r *request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,6 +66,9 @@ func (s *server) work() {
 
 // run executes r, answers it, and lets the next ones go.
 func (s *server) run(r *request) {
+	if s.defers(r) {
+		return
+	}
 	reply := s.execute(r)
 	// The place is given up before the answer is sent: a client that does not
 	// read must not hold up what it asked for on other handles.
@@ -139,6 +142,7 @@ func (s *server) breakOff(err error) {
 
 // drain waits until nothing runs any more.
 func (s *server) drain() {
+	s.resume(s.handles.giveUp()) // no CLOSE will come
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true

@@ -33,8 +33,7 @@ func needScript(t *testing.T, module, debian string) script {
 
 func (s script) run(r *rig, scenario string) {
 	r.t.Helper()
-	r.env = []string{"SSH_HOST=" + r.Host, "SSH_PORT=" + r.Port, "SSH_PASSWORD=" + r.Password,
-		"SSH_KEY=" + r.Key, "SSH_KNOWN=" + r.Known, "SSH_MORE_KEYS=" + r.MoreKeys}
+	r.env = r.clientEnv()
 	r.ok(s.python, "-W", "ignore", s.file, scenario)
 }
 

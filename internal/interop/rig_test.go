@@ -95,6 +95,12 @@ func (r *rig) commandContext(ctx context.Context, program string, args ...string
 	return cmd
 }
 
+// clientEnv tells a script in testdata how to get in.
+func (r *rig) clientEnv() []string {
+	return []string{"SSH_HOST=" + r.Host, "SSH_PORT=" + r.Port, "SSH_PASSWORD=" + r.Password,
+		"SSH_KEY=" + r.Key, "SSH_KNOWN=" + r.Known, "SSH_MORE_KEYS=" + r.MoreKeys}
+}
+
 // ok runs a program that must succeed and returns all that it prints.
 func (r *rig) ok(program string, args ...string) string {
 	r.t.Helper()

@@ -2,6 +2,7 @@
 package peer
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"testing"
@@ -20,11 +21,18 @@ func Need(t testing.TB, program, debian string) string {
 	return ""
 }
 
-// Missing skips the test, or fails it when QUAYMASTER_INTEROP is "require".
+// Missing is Lacking for a program or module that a Debian package has.
 func Missing(t testing.TB, what, debian string) {
 	t.Helper()
+	Lacking(t, fmt.Sprintf("%s is not installed (Debian package %s)", what, debian))
+}
+
+// Lacking skips the test for that reason, or fails it when QUAYMASTER_INTEROP
+// is "require".
+func Lacking(t testing.TB, reason string) {
+	t.Helper()
 	if os.Getenv("QUAYMASTER_INTEROP") == "require" {
-		t.Fatalf("%s is missing: install the Debian package %s", what, debian)
+		t.Fatal(reason)
 	}
-	t.Skipf("%s is not installed (Debian package %s)", what, debian)
+	t.Skip(reason)
 }

@@ -25,8 +25,8 @@ type file struct {
 	kind      quaymaster.Kind
 	start     time.Time
 	release   func() // the lease; nil when reading
-	fresh     bool   // no file was published at name when it was opened
-	exclusive bool   // and none may be when it is closed
+	staged    bool   // what is written is not at name before it is closed
+	exclusive bool   // no file may be published at name when it is closed
 	keep      bool   // an abort keeps what arrived
 	pacing    pacing
 
@@ -47,7 +47,7 @@ func (f *file) takeUp(kept vfs.File) error {
 	if err != nil {
 		return errors.Join(err, vfs.Abort(kept, err))
 	}
-	f.fresh, f.keep, f.whole = true, true, fi.Size()
+	f.staged, f.keep, f.whole = true, true, fi.Size()
 	return nil
 }
 

@@ -89,8 +89,10 @@ func (v *view) openStaged(ctx context.Context, f *file, flag int, perm fs.FileMo
 	case !have.AtomicClose || s.Partial == quaymaster.PartialInPlace:
 		return s.guarded.OpenFile(s.ctx, f.name, flag, perm)
 	case published && flag&os.O_TRUNC != 0 && flag&writeAccess != 0:
+		f.staged = true
 		return vfs.CreateAtomic(s.ctx, s.guarded, f.name, perm)
 	case published:
+		f.staged = have.StagedUpdate
 		return s.guarded.OpenFile(s.ctx, f.name, flag, perm)
 	}
 	// Nothing is published here: a kept upload can be taken up.
@@ -107,7 +109,7 @@ func (v *view) openStaged(ctx context.Context, f *file, flag int, perm fs.FileMo
 	if !create {
 		return nil, fs.ErrNotExist
 	}
-	f.fresh, f.exclusive = true, flag&os.O_EXCL != 0
+	f.staged, f.exclusive = true, flag&os.O_EXCL != 0
 	if keep {
 		f.keep = true
 		return vfs.CreatePartial(s.ctx, s.guarded, f.name, perm, s.Identity.User)

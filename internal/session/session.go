@@ -42,7 +42,7 @@ type Session struct {
 	openFiles atomic.Int64
 	mu        sync.Mutex         // guards the fields below
 	files     map[*file]struct{} // open files
-	live      map[string]*file   // uploads to paths without a published file
+	staged    map[string]*file   // uploads that are not at their path before they are closed
 	closed    bool
 }
 
@@ -50,7 +50,7 @@ type Session struct {
 func New(ctx context.Context, cfg Config) *Session {
 	return &Session{
 		Config: cfg, ctx: ctx, start: time.Now(),
-		files: make(map[*file]struct{}), live: make(map[string]*file),
+		files: make(map[*file]struct{}), staged: make(map[string]*file),
 	}
 }
 
@@ -142,8 +142,8 @@ func (s *Session) add(f *file) error {
 		return quaymaster.ErrServerClosed
 	}
 	s.files[f] = struct{}{}
-	if f.fresh {
-		s.live[f.name] = f
+	if f.staged {
+		s.staged[f.name] = f
 	}
 	s.openFiles.Add(1)
 	return nil
@@ -156,16 +156,16 @@ func (s *Session) drop(f *file) {
 		return
 	}
 	delete(s.files, f)
-	if s.live[f.name] == f {
-		delete(s.live, f.name)
+	if s.staged[f.name] == f {
+		delete(s.staged, f.name)
 	}
 	s.openFiles.Add(-1)
 }
 
-// liveUpload returns the upload that this session is making to name, where no
-// file is published yet.
-func (s *Session) liveUpload(name string) *file {
+// stagedUpload returns the upload that this session is making to name, and
+// that is not published yet; or nil.
+func (s *Session) stagedUpload(name string) *file {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.live[name]
+	return s.staged[name]
 }

@@ -283,24 +283,6 @@ func TestKeptUpload(t *testing.T) {
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-// The uploading session sees and can dress the file before it is published.
-func TestLiveUpload(t *testing.T) {
-	fsys := memfs.New()
-	s := open(t, fsys, nil)
-	f := begin(t, s, "f", "abc")
-	fi, err := s.Stat(t.Context(), "f")
-	require.NoError(t, err)
-	assert.EqualValues(t, 3, fi.Size())
-	assert.Equal(t, "f", fi.Name())
-	require.NoError(t, vfs.SetAttr(t.Context(), s.FS, "f", &vfs.Attr{Mask: vfs.AttrMode, Mode: 0o600}))
-	_, err = fsys.Stat(t.Context(), "f")
-	assert.ErrorIs(t, err, fs.ErrNotExist)
-	require.NoError(t, f.Close())
-	fi, err = fsys.Stat(t.Context(), "f")
-	require.NoError(t, err)
-	assert.Equal(t, fs.FileMode(0o600), fi.Mode())
-}
-
 // plain hides everything optional of a file system.
 type plain struct{ vfs.FS }
 

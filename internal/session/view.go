@@ -50,39 +50,36 @@ func (v *view) refused(name string, err error) {
 	}
 }
 
-// unpublished describes what this user is uploading, or has left unfinished,
-// at a path where nothing is published; err is what the file system said.
-func (v *view) unpublished(ctx context.Context, name string, err error) (fs.FileInfo, error) {
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+// describe asks stat, and puts what this session is writing in the place of
+// the file that it will be: to a client, what it wrote is there.
+func (v *view) describe(ctx context.Context, name string, stat func(context.Context, vfs.FS, string) (fs.FileInfo, error)) (fs.FileInfo, error) {
+	var mine fs.FileInfo
+	if f := v.s.stagedUpload(name); f != nil {
+		mine, _ = f.Stat()
 	}
-	if f := v.s.liveUpload(name); f != nil {
-		if fi, ferr := f.Stat(); ferr == nil {
-			return namedInfo{fi, path.Base(name)}, nil
+	fi, err := stat(ctx, v.s.guarded, name)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		v.refused(name, err)
+		return nil, err
+	case mine != nil && (err != nil || fi.Mode().IsRegular()): // not the link that leads to it
+		return namedInfo{mine, path.Base(name)}, nil
+	case err != nil: // its owner sees what was left unfinished
+		if fi, perr := vfs.StatPartial(ctx, v.s.guarded, name, v.s.Identity.User); perr == nil {
+			return fi, nil
 		}
 	}
-	if fi, perr := vfs.StatPartial(ctx, v.s.guarded, name, v.s.Identity.User); perr == nil {
-		return fi, nil
-	}
-	return nil, err
+	return fi, err
 }
 
 func (v *view) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
-	fi, err := v.s.guarded.Stat(ctx, name)
-	if err != nil {
-		v.refused(name, err)
-		return v.unpublished(ctx, name, err)
-	}
-	return fi, nil
+	return v.describe(ctx, name, func(ctx context.Context, fsys vfs.FS, name string) (fs.FileInfo, error) {
+		return fsys.Stat(ctx, name)
+	})
 }
 
 func (v *view) Lstat(ctx context.Context, name string) (fs.FileInfo, error) {
-	fi, err := vfs.Lstat(ctx, v.s.guarded, name)
-	if err != nil {
-		v.refused(name, err)
-		return v.unpublished(ctx, name, err)
-	}
-	return fi, nil
+	return v.describe(ctx, name, vfs.Lstat)
 }
 
 func (v *view) OpenDir(ctx context.Context, name string) (vfs.Dir, error) {
@@ -136,20 +133,30 @@ func (v *view) Link(ctx context.Context, oldname, newname string) error {
 }
 
 func (v *view) SetAttr(ctx context.Context, name string, a *vfs.Attr) error {
-	return v.setAttr(ctx, name, a, vfs.SetAttr)
+	return v.setAttr(ctx, name, a, v.s.stagedUpload(name), vfs.SetAttr)
 }
 
 func (v *view) LsetAttr(ctx context.Context, name string, a *vfs.Attr) error {
-	return v.setAttr(ctx, name, a, vfs.LsetAttr)
+	mine := v.s.stagedUpload(name)
+	if mine != nil {
+		if fi, err := vfs.Lstat(ctx, v.s.home, name); err == nil && !fi.Mode().IsRegular() {
+			mine = nil // the link that leads to it
+		}
+	}
+	return v.setAttr(ctx, name, a, mine, vfs.LsetAttr)
 }
 
-func (v *view) setAttr(ctx context.Context, name string, a *vfs.Attr, set func(context.Context, vfs.FS, string, *vfs.Attr) error) error {
+// setAttr changes the published file, and mine, the session's own upload that
+// is to take its place, which would undo that. The size is that of the upload
+// alone: published bytes stay until then.
+func (v *view) setAttr(ctx context.Context, name string, a *vfs.Attr, mine *file, set func(context.Context, vfs.FS, string, *vfs.Attr) error) error {
+	if mine != nil && a.Mask&vfs.AttrSize != 0 {
+		return mine.SetAttr(a)
+	}
 	start := time.Now()
 	err := set(ctx, v.s.guarded, name, a)
-	if errors.Is(err, fs.ErrNotExist) {
-		if f := v.s.liveUpload(name); f != nil {
-			return f.SetAttr(a)
-		}
+	if mine != nil && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+		return mine.SetAttr(a)
 	}
 	return v.tell(quaymaster.KindSetAttr, name, "", start, err)
 }
