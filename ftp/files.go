@@ -188,7 +188,7 @@ func (c *conn) opening(size int64) string {
 		kind = "ASCII"
 	}
 	text := "Opening " + kind + " mode data connection"
-	if size >= 0 {
+	if size >= 0 && !c.converts() && !c.deflate {
 		text += " (" + strconv.FormatInt(size, 10) + " bytes)"
 	}
 	return text + "."
@@ -202,10 +202,10 @@ func (c *conn) avbl(ctx context.Context, arg string) *reply {
 		return refusal
 	}
 	space, err := vfs.SpaceOf(ctx, c.fsys, name)
-	if err != nil {
-		if errors.Is(err, errors.ErrUnsupported) {
-			return say(codeNoFile, "Not known here.")
-		}
+	switch {
+	case errors.Is(err, errors.ErrUnsupported), err == nil && space.Total == 0:
+		return say(codeNoFile, "Not known here.")
+	case err != nil:
 		return c.refuse(err)
 	}
 	return say(codeFileStatus, "%d", space.Available*max(space.FragmentSize, 1))

@@ -230,7 +230,7 @@ func (c *conn) allo(ctx context.Context, arg string) *reply {
 		}
 	}
 	space, err := vfs.SpaceOf(ctx, c.fsys, c.cwd)
-	if err == nil && uint64(size)/max(space.FragmentSize, 1) > space.Available {
+	if err == nil && space.Total > 0 && uint64(size)/max(space.FragmentSize, 1) > space.Available {
 		return say(codeNoSpace, "No space left on the server.")
 	}
 	c.next.allocate = size

@@ -53,7 +53,7 @@ func dialogueHome(t *testing.T) vfs.FS {
 		require.NoError(t, f.Close())
 	}
 	when := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	require.NoError(t, fs.WalkDir(vfs.ToIOFS(ctx, home), ".", func(name string, _ fs.DirEntry, err error) error {
+	require.NoError(t, fs.WalkDir(vfs.IOFS(ctx, home), ".", func(name string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
