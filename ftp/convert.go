@@ -117,7 +117,7 @@ func (c *conn) decoder(r io.Reader) (io.Reader, *converter) {
 		v.ends = &lineEnds{}
 	}
 	if c.deflate {
-		r = &inflater{in: r}
+		r = &inflater{in: r, limit: bombSize}
 	}
 	return r, v
 }
@@ -125,6 +125,7 @@ func (c *conn) decoder(r io.Reader) (io.Reader, *converter) {
 // inflater reads zlib's format, as long as it does not look like a bomb.
 type inflater struct {
 	in       io.Reader
+	limit    int64 // bytes that may come of nothing
 	z        io.ReadCloser
 	inflated int64
 	counted  countingReader
@@ -160,7 +161,7 @@ func (i *inflater) Read(p []byte) (int, error) {
 		i.z = z
 	}
 	n, err := i.z.Read(p)
-	if i.inflated += int64(n); i.inflated > bombSize && i.inflated/bombRatio > i.counted.n {
+	if i.inflated += int64(n); i.inflated > i.limit && i.inflated/bombRatio > i.counted.n {
 		return 0, vfs.ErrQuota
 	}
 	if err == io.EOF { // the end of the connection is what counts

@@ -35,8 +35,12 @@ func annOnly(home vfs.FS) auth.Authenticator {
 	})
 }
 
+func tlsConfig(cert tls.Certificate) *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{cert}}
+}
+
 // dialogueHome is what the transcripts find.
-func dialogueHome(t *testing.T) vfs.FS {
+func dialogueHome(t testing.TB) vfs.FS {
 	t.Helper()
 	home := memfs.New()
 	ctx := t.Context()
@@ -76,7 +80,7 @@ func TestTranscripts(t *testing.T) {
 			require.NoError(t, err)
 			script := string(raw)
 			srv := &ftp.Server{
-				Auth: annOnly(dialogueHome(t)), TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
+				Auth: annOnly(dialogueHome(t)), TLS: tlsConfig(cert),
 				TLSMode: ftp.TLSOptional, Logger: slog.New(slog.DiscardHandler),
 			}
 			options(t, srv, script)
