@@ -175,7 +175,12 @@ func (c *conn) finish(d *dataConn) error {
 	if d.secure == nil {
 		return d.sock.Close()
 	}
-	err := d.secure.CloseWrite()
+	// crypto/tls lets no write through after its own last one, so that what is
+	// on its way must be gone by then.
+	err := d.batched.Flush()
+	if err == nil {
+		err = d.secure.CloseWrite()
+	}
 	if err == nil {
 		err = d.batched.Flush()
 	}
