@@ -1,10 +1,6 @@
 package osfs
 
-import (
-	"os"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // openBeneath opens a directory below top in one step, however deep it is. The
 // kernel keeps it inside, links included; what it refuses, and all that fails,
@@ -15,12 +11,12 @@ func openBeneath(top *dir, name string) *dir {
 		return nil
 	}
 	defer top.close()
-	fd, err := unix.Openat2(top.fd(), name, &unix.OpenHow{
+	fd, err := unix.Openat2(top.fd, name, &unix.OpenHow{
 		Flags:   unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS,
 	})
 	if err != nil {
 		return nil
 	}
-	return newDir(os.NewFile(uintptr(fd), "."))
+	return bareDir(fd)
 }
