@@ -25,7 +25,7 @@ type file struct {
 	kind      quaymaster.Kind
 	start     time.Time
 	release   func() // the lease; nil when reading
-	fresh     bool   // no file was published at name when it was opened
+	fresh     bool   // no other file need be published at name
 	exclusive bool   // and none may be when it is closed
 	keep      bool   // an abort keeps what arrived
 	pacing    pacing

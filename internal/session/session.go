@@ -42,7 +42,7 @@ type Session struct {
 	openFiles atomic.Int64
 	mu        sync.Mutex         // guards the fields below
 	files     map[*file]struct{} // open files
-	live      map[string]*file   // uploads to paths without a published file
+	live      map[string]*file   // uploads to paths that may have no published file
 	closed    bool
 }
 
