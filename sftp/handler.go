@@ -79,7 +79,7 @@ func (h *Handler) request() *request {
 	if r, ok := h.spare.Get().(*request); ok {
 		return r
 	}
-	return new(request)
+	return &request{out: make([]byte, 0, commonReply)}
 }
 
 // lend returns a buffer with room for the longest packet at any alignment, for

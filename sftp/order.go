@@ -68,17 +68,27 @@ func (o *order) enter(r *request, c claims) bool {
 	if r.h2 != nil && r.h2 != r.h {
 		want(&r.h2.lane, c.also)
 	}
-	r.missing = r.claimed + 1 // itself, so that admit does not pass it on
-	for i := range r.claimed {
-		l := r.claims[i].lane
-		l.users++
-		l.queue = append(l.queue, r.claims[i])
+	for _, c := range r.claims[:r.claimed] {
+		c.lane.users++
+		if len(c.lane.queue) > 0 || !c.lane.take(c.shared) {
+			c.lane.queue = append(c.lane.queue, c)
+			r.missing++
+		}
 	}
-	for i := range r.claimed {
-		o.admit(r.claims[i].lane)
-	}
-	r.missing--
 	return r.missing == 0
+}
+
+// take lets a claim in if it may run beside those that do.
+func (l *lane) take(shared bool) bool {
+	if l.alone || !shared && l.sharing > 0 {
+		return false
+	}
+	if shared {
+		l.sharing++
+	} else {
+		l.alone = true
+	}
+	return true
 }
 
 // pathLane returns the lane of a path, which lives while somebody is in it.
@@ -95,13 +105,8 @@ func (o *order) pathLane(path string) *lane {
 func (o *order) admit(l *lane) {
 	for len(l.queue) > 0 {
 		c := l.queue[0]
-		if l.alone || (!c.shared && l.sharing > 0) {
+		if !l.take(c.shared) {
 			return
-		}
-		if c.shared {
-			l.sharing++
-		} else {
-			l.alone = true
 		}
 		l.queue[0] = claim{}
 		l.queue = l.queue[1:]

@@ -14,6 +14,7 @@ type request struct {
 	id     uint32
 	buf    []byte // room for packet
 	packet []byte // type, id and the rest, without the length
+	fields parser // of packet
 	out    []byte // room for the reply
 	verb   verb
 	err    error // found while decoding: the answer
@@ -32,6 +33,9 @@ type request struct {
 	claimed int
 	missing int // claims not yet at the head; guarded by the order
 }
+
+// commonReply is what most replies fit into, but for data and lists.
+const commonReply = 256
 
 // lead is what lies before packet, so that the data of a WRITE begin at a cache
 // line: see alignment.

@@ -178,10 +178,11 @@ func (s *server) init(r *request) error {
 // dispatch decodes r and gets it to run, after it waited for room. last says
 // that nothing else of the client's was read so far.
 func (s *server) dispatch(r *request, last bool) error {
-	p := parser{b: r.packet[5:]}
-	v, known := s.lookup(r, &p)
+	p := &r.fields
+	p.b = r.packet[5:]
+	v, known := s.lookup(r, p)
 	if known && v.decode != nil {
-		v.decode(s, r, &p)
+		v.decode(s, r, p)
 		if r.err == nil {
 			r.err = p.err
 		}

@@ -79,7 +79,7 @@ type (
 	// far as that can still be undone. After CreateAtomic nothing of it stays.
 	Aborter interface{ Abort(cause error) error }
 	// Keeper releases a file made by CreatePartial and keeps its first size
-	// bytes for OpenPartial.
+	// bytes for OpenPartial, or nothing where a file of that name is published.
 	Keeper interface{ Keep(size int64) error }
 	// OSFiler gives the file of the operating system for sendfile, splice and
 	// copy_file_range. It may say no at any time. The caller must not close

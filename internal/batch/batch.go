@@ -16,6 +16,9 @@ const (
 	// waits: a reply that nobody would gain from holding back, shorter than the
 	// packets of a stream.
 	directWrite = 16 << 10
+	// firstPart is what x/crypto/ssh's buffer holds: a write of that length is
+	// the beginning of a longer packet, whose end follows at once.
+	firstPart = 4096
 	// flushTimeout bounds how long Close tries to send what was written.
 	flushTimeout = 5 * time.Second
 )
@@ -123,7 +126,7 @@ func (b *Conn) Write(p []byte) (int, error) {
 		return 0, net.ErrClosed
 	case len(p) == 0:
 		return size, nil
-	case !b.flushing && len(p) <= directWrite:
+	case !b.flushing && len(p) <= directWrite && len(p) != firstPart:
 		b.flushing = true
 		b.send(p)
 		if b.err != nil {

@@ -29,6 +29,9 @@ func TestBatchStream(t *testing.T) {
 	wg.Go(func() {
 		for rest := want; len(rest) > 0; {
 			n := min(1+random.IntN(40000), len(rest))
+			if n < 2*firstPart {
+				n = min(firstPart, len(rest))
+			}
 			m, err := b.Write(rest[:n])
 			assert.NoError(t, err)
 			assert.Equal(t, n, m)
@@ -87,7 +90,7 @@ func (c brokenConn) Write([]byte) (int, error) { return 0, c.err }
 func TestBatchError(t *testing.T) {
 	near, _ := net.Pipe()
 	broken := errors.New("line cut")
-	for _, size := range []int{10, 2 * directWrite} {
+	for _, size := range []int{10, firstPart, 2 * directWrite} {
 		b := New(brokenConn{near, broken}, new(Buffers))
 		for {
 			if _, err := b.Write(make([]byte, size)); err != nil {

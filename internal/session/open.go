@@ -77,18 +77,22 @@ func (v *view) lease(ctx context.Context, name string) (func(), error) {
 func (v *view) openStaged(ctx context.Context, f *file, flag int, perm fs.FileMode) (vfs.File, error) {
 	s := v.s
 	have := vfs.FeaturesOf(s.home)
+	inPlace := !have.AtomicClose || s.Partial == quaymaster.PartialInPlace
+	create, truncate := flag&os.O_CREATE != 0, flag&os.O_TRUNC != 0 && flag&writeAccess != 0
+	if create && truncate && flag&os.O_EXCL == 0 && !inPlace {
+		return v.stage(f, perm, have) // whatever is there: not worth a look
+	}
 	_, err := s.home.Stat(ctx, f.name)
 	published := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	create := flag&os.O_CREATE != 0
 	switch {
 	case published && create && flag&os.O_EXCL != 0:
 		return nil, fs.ErrExist
-	case !have.AtomicClose || s.Partial == quaymaster.PartialInPlace:
+	case inPlace:
 		return s.guarded.OpenFile(s.ctx, f.name, flag, perm)
-	case published && flag&os.O_TRUNC != 0 && flag&writeAccess != 0:
+	case published && truncate:
 		f.staged = true
 		return vfs.CreateAtomic(s.ctx, s.guarded, f.name, perm)
 	case published:
@@ -109,8 +113,16 @@ func (v *view) openStaged(ctx context.Context, f *file, flag int, perm fs.FileMo
 	if !create {
 		return nil, fs.ErrNotExist
 	}
-	f.staged, f.exclusive = true, flag&os.O_EXCL != 0
-	if keep {
+	f.exclusive = flag&os.O_EXCL != 0
+	return v.stage(f, perm, have)
+}
+
+// stage begins a file that takes its path on Close. Where a file is published,
+// there is nothing to keep: see vfs.Keeper.
+func (v *view) stage(f *file, perm fs.FileMode, have vfs.Features) (vfs.File, error) {
+	s := v.s
+	f.staged = true
+	if have.Partial && s.Partial == quaymaster.PartialKeep {
 		f.keep = true
 		return vfs.CreatePartial(s.ctx, s.guarded, f.name, perm, s.Identity.User)
 	}

@@ -16,12 +16,19 @@ import (
 // follow a link there, and answer with errnos. It is closed when each holder
 // has called close.
 type dir struct {
-	f    *os.File
+	fd   int
+	f    *os.File // owns fd; nil: d does, which costs less
 	refs atomic.Int32
 }
 
 func newDir(f *os.File) *dir {
-	d := &dir{f: f}
+	d := bareDir(int(f.Fd()))
+	d.f = f
+	return d
+}
+
+func bareDir(fd int) *dir {
+	d := &dir{fd: fd}
 	d.refs.Store(1)
 	return d
 }
@@ -49,25 +56,37 @@ func (d *dir) retain() *dir {
 }
 
 func (d *dir) close() {
-	if d.refs.Add(-1) == 0 {
-		d.f.Close()
+	if d.refs.Add(-1) > 0 {
+		return
 	}
+	if d.f != nil {
+		d.f.Close()
+	} else {
+		unix.Close(d.fd)
+	}
+	d.fd = -1 // soon another's
 }
 
-func (d *dir) fd() int { return int(d.f.Fd()) }
-
 func (d *dir) key() (fileID, error) {
-	fi, err := fstat(d.f, ".")
+	fi, err := fstatFD(d.fd, ".")
 	if err != nil {
 		return fileID{}, err
 	}
 	return fi.id(), nil
 }
 
+// readDir must not be called by two at a time.
+func (d *dir) readDir(n int) ([]fs.DirEntry, error) {
+	if d.f == nil {
+		d.f = os.NewFile(uintptr(d.fd), ".")
+	}
+	return d.f.ReadDir(n)
+}
+
 func (d *dir) lstat(base string) (*info, error) {
 	var st unix.Stat_t
 	err := noEINTR(func() error {
-		return unix.Fstatat(d.fd(), base, &st, unix.AT_SYMLINK_NOFOLLOW)
+		return unix.Fstatat(d.fd, base, &st, unix.AT_SYMLINK_NOFOLLOW)
 	})
 	if err != nil {
 		return nil, err
@@ -80,20 +99,12 @@ func (d *dir) lstat(base string) (*info, error) {
 // open opens a regular file; anything else is an error and is not waited for.
 // flag must not hold O_TRUNC, which would come before the check.
 func (d *dir) open(base string, flag int, perm fs.FileMode) (*os.File, *info, error) {
-	var fd int
-	flag |= unix.O_NOFOLLOW | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
-	err := noEINTR(func() (err error) {
-		fd, err = unix.Openat(d.fd(), base, flag, uint32(perm))
-		return err
-	})
+	fd, err := d.openFD(base, flag|unix.O_NONBLOCK, perm)
 	if err != nil {
 		return nil, nil, err
 	}
-	var st unix.Stat_t
-	i := &info{name: base}
-	err = noEINTR(func() error { return unix.Fstat(fd, &st) })
+	i, err := fstatFD(fd, base)
 	if err == nil {
-		i.fill(&st)
 		err = regularOnly(i.mode)
 	}
 	if err == nil { // O_NONBLOCK has done its work
@@ -106,6 +117,23 @@ func (d *dir) open(base string, flag int, perm fs.FileMode) (*os.File, *info, er
 	return os.NewFile(uintptr(fd), base), i, nil
 }
 
+// create makes a regular file that must not exist.
+func (d *dir) create(base string, flag int, perm fs.FileMode) (*os.File, error) {
+	fd, err := d.openFD(base, flag|unix.O_CREAT|unix.O_EXCL, perm)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), base), nil
+}
+
+func (d *dir) openFD(base string, flag int, perm fs.FileMode) (fd int, err error) {
+	err = noEINTR(func() error {
+		fd, err = unix.Openat(d.fd, base, flag|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NOCTTY, uint32(perm))
+		return err
+	})
+	return fd, err
+}
+
 // isLink tells whether open failed because a link was there.
 func isLink(err error) bool {
 	return errors.Is(err, unix.ELOOP) || errors.Is(err, unix.EMLINK)
@@ -113,15 +141,11 @@ func isLink(err error) bool {
 
 // child opens a directory in d.
 func (d *dir) child(base string) (*dir, error) {
-	var fd int
-	err := noEINTR(func() (err error) {
-		fd, err = unix.Openat(d.fd(), base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		return err
-	})
+	fd, err := d.openFD(base, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
 	}
-	return newDir(os.NewFile(uintptr(fd), base)), nil
+	return bareDir(fd), nil
 }
 
 // reader opens d again, so that it can be read from the start. Unlike a
@@ -130,7 +154,7 @@ func (d *dir) reader() (*dir, error) { return d.child(".") }
 
 // unlink removes anything but a directory.
 func (d *dir) unlink(base string) error {
-	err := noEINTR(func() error { return unix.Unlinkat(d.fd(), base, 0) })
+	err := noEINTR(func() error { return unix.Unlinkat(d.fd, base, 0) })
 	if err == unix.EPERM || err == unix.EACCES { // what POSIX says for a directory
 		if fi, err := d.lstat(base); err == nil && fi.IsDir() {
 			return vfs.ErrIsDir
@@ -140,7 +164,7 @@ func (d *dir) unlink(base string) error {
 }
 
 func (d *dir) rmdir(base string) error {
-	err := noEINTR(func() error { return unix.Unlinkat(d.fd(), base, unix.AT_REMOVEDIR) })
+	err := noEINTR(func() error { return unix.Unlinkat(d.fd, base, unix.AT_REMOVEDIR) })
 	if err == unix.EEXIST {
 		err = unix.ENOTEMPTY
 	}
@@ -149,7 +173,7 @@ func (d *dir) rmdir(base string) error {
 
 // rename replaces what POSIX lets it replace.
 func (d *dir) rename(base string, to *dir, newbase string) error {
-	err := noEINTR(func() error { return unix.Renameat(d.fd(), base, to.fd(), newbase) })
+	err := noEINTR(func() error { return unix.Renameat(d.fd, base, to.fd, newbase) })
 	if err == unix.EEXIST {
 		err = unix.ENOTEMPTY
 	}
@@ -157,20 +181,25 @@ func (d *dir) rename(base string, to *dir, newbase string) error {
 }
 
 func (d *dir) link(base string, to *dir, newbase string) error {
-	return noEINTR(func() error { return unix.Linkat(d.fd(), base, to.fd(), newbase, 0) })
+	return noEINTR(func() error { return unix.Linkat(d.fd, base, to.fd, newbase, 0) })
 }
 
 func (d *dir) symlink(target, base string) error {
-	return noEINTR(func() error { return unix.Symlinkat(target, d.fd(), base) })
+	return noEINTR(func() error { return unix.Symlinkat(target, d.fd, base) })
 }
 
 func (d *dir) mkdir(base string, perm fs.FileMode) error {
-	return noEINTR(func() error { return unix.Mkdirat(d.fd(), base, uint32(perm)) })
+	return noEINTR(func() error { return unix.Mkdirat(d.fd, base, uint32(perm)) })
 }
 
 // sync flushes the names in d.
 func (d *dir) sync() error {
-	err := cause(d.f.Sync())
+	var err error
+	if d.f != nil {
+		err = cause(d.f.Sync())
+	} else {
+		err = noEINTR(func() error { return unix.Fsync(d.fd) })
+	}
 	if err == unix.EINVAL || errors.Is(err, errors.ErrUnsupported) {
 		return nil // a store that has no such thing
 	}

@@ -65,6 +65,8 @@ func (d *dir) key() (fileID, error) {
 	return fi.id(), nil
 }
 
+func (d *dir) readDir(n int) ([]fs.DirEntry, error) { return d.f.ReadDir(n) }
+
 func (d *dir) lstat(base string) (*info, error) {
 	fi, err := d.root.Lstat(base)
 	if err != nil {
@@ -88,6 +90,11 @@ func (d *dir) open(base string, flag int, perm fs.FileMode) (*os.File, *info, er
 		return nil, nil, err
 	}
 	return f, i, nil
+}
+
+// create makes a regular file that must not exist.
+func (d *dir) create(base string, flag int, perm fs.FileMode) (*os.File, error) {
+	return d.root.OpenFile(base, flag|os.O_CREATE|os.O_EXCL, perm)
 }
 
 func isLink(err error) bool { return errors.Is(err, syscall.ELOOP) }

@@ -35,19 +35,20 @@ func fromOS(fi fs.FileInfo, name string) *info {
 }
 
 // fstat describes an open file.
-func fstat(f *os.File, name string) (*info, error) {
-	var st unix.Stat_t
+func fstat(f *os.File, name string) (i *info, err error) {
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return nil, fs.ErrClosed
 	}
-	err2 := raw.Control(func(fd uintptr) {
-		err = noEINTR(func() error { return unix.Fstat(int(fd), &st) })
-	})
-	if err2 != nil {
+	if raw.Control(func(fd uintptr) { i, err = fstatFD(int(fd), name) }) != nil {
 		return nil, fs.ErrClosed
 	}
-	if err != nil {
+	return i, err
+}
+
+func fstatFD(fd int, name string) (*info, error) {
+	var st unix.Stat_t
+	if err := noEINTR(func() error { return unix.Fstat(fd, &st) }); err != nil {
 		return nil, err
 	}
 	i := &info{name: name}

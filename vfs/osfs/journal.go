@@ -149,7 +149,7 @@ func (j *journal) rewrite() error {
 		return j.dir.unlink(journalName)
 	}
 	base := reservedBase()
-	osf, _, err := j.dir.open(base, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
+	osf, err := j.dir.create(base, os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (l *listing) ReadDir(n int) ([]fs.DirEntry, error) {
 	l.readMu.Lock()
 	defer l.readMu.Unlock()
 	for {
-		found, err := l.dir.f.ReadDir(n)
+		found, err := l.dir.readDir(n)
 		entries := found[:0]
 		for _, e := range found {
 			if vfs.IsReserved(e.Name()) {

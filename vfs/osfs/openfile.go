@@ -81,7 +81,7 @@ func (f *FS) createFile(ctx context.Context, p place, name string, flag int, per
 	if p.base == "." {
 		return nil, fs.ErrExist
 	}
-	osf, _, err := p.dir.open(p.base, flag&access|os.O_CREATE|os.O_EXCL, f.perm(perm))
+	osf, err := p.dir.create(p.base, flag&access, f.perm(perm))
 	if err != nil {
 		return nil, err
 	}

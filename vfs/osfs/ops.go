@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 
 	"github.com/quaymaster/quaymaster/vfs"
 )
@@ -22,6 +23,16 @@ func (f *FS) Lstat(ctx context.Context, name string) (fs.FileInfo, error) {
 func (f *FS) stat(ctx context.Context, op, name string, last bool, call func(string) (os.FileInfo, error)) (fs.FileInfo, error) {
 	if err := f.beginRead(ctx, name); err != nil {
 		return nil, fail(op, name, err)
+	}
+	if strings.IndexByte(name, '/') >= 0 { // else os.Root needs only one step
+		fi, err := statBeneath(f.top, name, last)
+		if err != nil {
+			return nil, fail(op, name, err)
+		}
+		if fi != nil {
+			fi.name = path.Base(name)
+			return fi, nil
+		}
 	}
 	fi, err := inside(f, name, last, call)
 	if err != nil {

@@ -30,7 +30,7 @@ func (f *FS) probe() (can vfs.Features, writable bool) {
 		return can, false // nothing of ours may stay here after a crash
 	}
 	a, b := reservedBase(), reservedBase()
-	osf, _, err := f.top.open(a, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	osf, err := f.top.create(a, os.O_RDWR, 0o600)
 	if err != nil {
 		if mapErr(err) == vfs.ErrReadOnly {
 			can = can.ReadOnly()
@@ -55,7 +55,7 @@ func (f *FS) canClone(src *os.File, base string) bool {
 	if _, err := src.Write(make([]byte, 4096)); err != nil {
 		return false
 	}
-	dst, _, err := f.top.open(base, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	dst, err := f.top.create(base, os.O_RDWR, 0o600)
 	if err != nil {
 		return false
 	}

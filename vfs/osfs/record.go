@@ -52,7 +52,7 @@ func (d *dir) writeRecord(stage string, r *record, durable bool) error {
 		return err
 	}
 	base := reservedBase()
-	osf, _, err := d.open(base, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	osf, err := d.create(base, os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

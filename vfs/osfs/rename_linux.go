@@ -5,6 +5,6 @@ import "golang.org/x/sys/unix"
 // renameExcl fails when newbase exists, if the store can do that.
 func (d *dir) renameExcl(base string, to *dir, newbase string) error {
 	return noEINTR(func() error {
-		return unix.Renameat2(d.fd(), base, to.fd(), newbase, unix.RENAME_NOREPLACE)
+		return unix.Renameat2(d.fd, base, to.fd, newbase, unix.RENAME_NOREPLACE)
 	})
 }

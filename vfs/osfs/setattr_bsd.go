@@ -23,10 +23,10 @@ func (d *dir) setAttr(base string, old fs.FileMode, a *vfs.Attr) error {
 	}
 	return attrSetter{
 		owner: func(uid, gid int) error {
-			return unix.Fchownat(d.fd(), base, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
+			return unix.Fchownat(d.fd, base, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
 		},
 		mode: func(mode uint32) error {
-			return unix.Fchmodat(d.fd(), base, mode, unix.AT_SYMLINK_NOFOLLOW)
+			return unix.Fchmodat(d.fd, base, mode, unix.AT_SYMLINK_NOFOLLOW)
 		},
 		times: func(a *vfs.Attr) error {
 			ts := make([]unix.Timespec, 2)
@@ -35,7 +35,7 @@ func (d *dir) setAttr(base string, old fs.FileMode, a *vfs.Attr) error {
 					return fs.ErrInvalid
 				}
 			}
-			return unix.UtimesNanoAt(d.fd(), base, ts, unix.AT_SYMLINK_NOFOLLOW)
+			return unix.UtimesNanoAt(d.fd, base, ts, unix.AT_SYMLINK_NOFOLLOW)
 		},
 	}.apply(fi.mode, a)
 }

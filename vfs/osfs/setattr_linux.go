@@ -15,7 +15,7 @@ import (
 func (d *dir) setAttr(base string, old fs.FileMode, a *vfs.Attr) error {
 	var fd int
 	err := noEINTR(func() (err error) {
-		fd, err = unix.Openat(d.fd(), base, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		fd, err = unix.Openat(d.fd, base, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		return err
 	})
 	if err != nil {
@@ -43,7 +43,7 @@ func (d *dir) setAttr(base string, old fs.FileMode, a *vfs.Attr) error {
 			if err != nil {
 				return err
 			}
-			return unix.UtimesNanoAt(d.fd(), base, ts, unix.AT_SYMLINK_NOFOLLOW)
+			return unix.UtimesNanoAt(d.fd, base, ts, unix.AT_SYMLINK_NOFOLLOW)
 		}
 	}
 	return s.apply(now, a)

@@ -14,7 +14,7 @@ const nameMax = 255
 
 func (d *dir) space() (*vfs.Space, error) {
 	var st unix.Statfs_t
-	if err := noEINTR(func() error { return unix.Fstatfs(d.fd(), &st) }); err != nil {
+	if err := noEINTR(func() error { return unix.Fstatfs(d.fd, &st) }); err != nil {
 		return nil, err
 	}
 	// Available is below zero when only root has room left.

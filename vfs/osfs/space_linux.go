@@ -11,7 +11,7 @@ const haveSpace = true
 
 func (d *dir) space() (*vfs.Space, error) {
 	var st unix.Statfs_t
-	if err := noEINTR(func() error { return unix.Fstatfs(d.fd(), &st) }); err != nil {
+	if err := noEINTR(func() error { return unix.Fstatfs(d.fd, &st) }); err != nil {
 		return nil, err
 	}
 	s := &vfs.Space{

@@ -101,15 +101,20 @@ func (f *FS) newStaged(ctx context.Context, p place, name string, flag int, perm
 	}
 	for range maxRaces {
 		base := reservedBase()
-		osf, fi, err := p.dir.open(base, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
+		osf, err := p.dir.create(base, os.O_RDWR, perm)
 		if err != nil {
 			return nil, err
 		}
-		if lockFile(osf) == busy || unlinked(osf) { // taken for an orphan, this moment
+		result := lockFile(osf)
+		fi, err := fstat(osf, base)
+		if result == busy || err == nil && fi.sys.Links == 0 { // taken for an orphan, this moment
 			osf.Close()
 			continue
 		}
-		if err := hide(osf, fi.mode); err != nil {
+		if err == nil {
+			err = hide(osf, fi.mode)
+		}
+		if err != nil {
 			osf.Close()
 			return nil, cmp.Or(err, p.dir.unlink(base))
 		}

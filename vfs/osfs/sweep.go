@@ -21,7 +21,7 @@ const page = 512
 // eachName calls visit with the names in d until that returns false.
 func (d *dir) eachName(visit func(base string) bool) error {
 	for {
-		entries, err := d.f.ReadDir(page)
+		entries, err := d.readDir(page)
 		for _, e := range entries {
 			if !visit(e.Name()) {
 				return nil
