@@ -30,7 +30,11 @@ const tlsTimeout = 15 * time.Second
 // ticketKeys seals session tickets for all connections of a server.
 type ticketKeys struct{ config *tls.Config }
 
-func newTicketKeys(base *tls.Config) *ticketKeys { return &ticketKeys{base.Clone()} }
+func newTicketKeys(base *tls.Config) *ticketKeys {
+	cfg := base.Clone()
+	cfg.SessionTicketsDisabled = false // or there are no keys, and no handshake succeeds
+	return &ticketKeys{cfg}
+}
 
 // tlsSession is the TLS of one FTP session: whatever resumes a ticket with its
 // token belongs to it.
