@@ -45,12 +45,8 @@ type transfer struct {
 // watched meanwhile. work's error is what became of the transfer; for nil the
 // reply is done.
 func (c *conn) run(ctx context.Context, t *transfer, opening string, work func(ctx context.Context, d *dataConn) error) *reply {
-	if c.data == (endpoint{}) {
-		return say(codeNoData, "Use PASV, EPSV, PORT or EPRT first.")
-	}
-	if c.srv.mustTLS() && !c.private {
-		c.data.close()
-		return say(codeBadProtocol, "Data connections must be encrypted, use PROT P.")
+	if refusal := c.noEndpoint(); refusal != nil { // those who open a file have asked before
+		return refusal
 	}
 	c.busy.Store(true)
 	defer c.busy.Store(false)
