@@ -2,9 +2,11 @@ package ftp_test
 
 import (
 	"crypto/tls"
+	"io"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/quaymaster/quaymaster/ftp"
 	"github.com/quaymaster/quaymaster/vfs/memfs"
@@ -41,4 +43,20 @@ func TestPlainDataTouchesNoFile(t *testing.T) {
 	assert.Equal(t, "old", p.read("a"))
 	assert.Empty(t, p.seen("upload"))
 	assert.Empty(t, p.seen("download"))
+}
+
+// Half a command that came during a transfer is continued after it.
+func TestHalfCommandDuringTransfer(t *testing.T) {
+	p := newPrey(t, nil)
+	for _, c := range []*raw{p.login(), p.secured(nil)} {
+		d := c.data("STOR a")
+		_, err := io.WriteString(d, "content")
+		require.NoError(t, err)
+		c.send("STAT\r\nNO")
+		c.codes(211) // now the half of NOOP was read as well
+		require.NoError(t, d.Close())
+		c.codes(226)
+		c.send("OP\r\n")
+		c.codes(200)
+	}
 }

@@ -222,10 +222,10 @@ func (c *conn) readLine() (string, error) {
 	if limit := c.idleTimeout(); limit > 0 {
 		deadline = time.Now().Add(limit)
 	}
-	if !c.in.buffered() {
-		if err := c.nc.SetReadDeadline(deadline); err != nil {
-			return "", err
-		}
+	// Also when something is buffered: it may be half a line, and the deadline
+	// the one that ended the watch of a transfer.
+	if err := c.nc.SetReadDeadline(deadline); err != nil {
+		return "", err
 	}
 	line, err := c.in.next()
 	if err != nil {
