@@ -3,7 +3,10 @@ package ftp_test
 import (
 	"crypto/tls"
 	"io"
+	"net"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -58,5 +61,51 @@ func TestHalfCommandDuringTransfer(t *testing.T) {
 		c.codes(226)
 		c.send("OP\r\n")
 		c.codes(200)
+	}
+}
+
+// slow reads a data connection to its end, a little at a time.
+func slow(t *testing.T, d net.Conn) (data []byte) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	piece := make([]byte, 64<<10)
+	for {
+		<-tick.C
+		n, err := io.ReadFull(d, piece)
+		data = append(data, piece[:n]...)
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			return data
+		}
+		require.NoError(t, err)
+	}
+}
+
+// DataTimeout is for transfers that stand still. A slow client takes longer than
+// that for what the server hands to the system, or to TLS, at once.
+func TestSlowDownload(t *testing.T) {
+	content := strings.Repeat("0123456789abcdef", 24<<16) // 24 MiB
+	for name, client := range map[string]func(*prey) *raw{
+		"plain": (*prey).login,
+		"TLS":   func(p *prey) *raw { return p.secured(nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, _ := onDisk(t)
+			p.srv.DataTimeout = 150 * time.Millisecond
+			p.write("big", content)
+			c := client(p)
+			at := c.passive()
+			c.send("RETR big\r\n")
+			sock := c.dial(at)
+			require.NoError(t, sock.SetReadBuffer(32<<10))
+			d := net.Conn(sock)
+			if c.tls != nil {
+				d = tls.Client(sock, c.tls)
+			}
+			data := slow(t, d)
+			require.True(t, content == string(data), "%d bytes", len(data))
+			require.NoError(t, d.Close())
+			c.codes(226)
+		})
 	}
 }

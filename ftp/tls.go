@@ -161,7 +161,7 @@ func (c *conn) startTLS(ctx context.Context) error {
 func (c *conn) secureData(ctx context.Context, d *dataConn) error {
 	ctx, cancel := context.WithTimeout(ctx, tlsTimeout)
 	defer cancel()
-	d.raw = &rawConn{Conn: d.sock}
+	d.raw = &rawConn{Conn: d.moving}
 	d.batched = batch.New(d.raw, &c.srv.batches)
 	d.secure = tls.Server(d.batched, c.tls.dataConfig())
 	d.Conn = d.secure
