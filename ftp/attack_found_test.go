@@ -109,3 +109,28 @@ func TestSlowDownload(t *testing.T) {
 		})
 	}
 }
+
+// REIN gives a client neither more time nor more tries to log in, and the time
+// of an earlier login does not run on.
+func TestREIN(t *testing.T) {
+	p := newPrey(t, func(p *prey) { p.srv.MaxAuthTries = 3 })
+	c := p.connect()
+	for range 2 {
+		c.want(331, "USER u")
+		c.want(530, "PASS wrong")
+		c.want(220, "REIN")
+	}
+	c.want(331, "USER u")
+	c.want(421, "PASS wrong")
+	c.gone()
+
+	q := newPrey(t, func(p *prey) { p.srv.HandshakeTimeout = 300 * time.Millisecond })
+	early := time.After(300 * time.Millisecond)
+	c = q.connect()
+	c.want(220, "REIN")
+	c.enter()
+	<-early
+	c.want(200, "NOOP")
+	c.want(220, "REIN") // from here it runs again
+	c.gone()
+}
