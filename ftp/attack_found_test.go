@@ -134,3 +134,25 @@ func TestREIN(t *testing.T) {
 	c.want(220, "REIN") // from here it runs again
 	c.gone()
 }
+
+// A client that takes no replies is idle, whatever it sends.
+func TestRepliesNotRead(t *testing.T) {
+	p := newPrey(t, func(p *prey) { p.srv.IdleTimeout = 300 * time.Millisecond })
+	for _, c := range []*raw{p.login(), p.secured(nil)} {
+		wrote := make(chan error, 1)
+		go func() {
+			for {
+				if _, err := io.WriteString(c, strings.Repeat("FEAT\r\n", 1000)); err != nil {
+					wrote <- err
+					return
+				}
+			}
+		}()
+		select {
+		case <-wrote: // the server has given up
+		case <-time.After(20 * time.Second):
+			require.Fail(t, "the session waits for ever")
+		}
+	}
+	p.eventually(func() bool { return len(p.seen("logout")) == 2 }, "a session is left")
+}

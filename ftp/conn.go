@@ -82,7 +82,7 @@ func newConn(s *Server, nc *serve.Conn, log *slog.Logger) *conn {
 	}
 	c := &conn{srv: s, nc: nc, info: info, control: nc.Conn, log: log.With("conn", info.ID, "protocol", info.Protocol)}
 	c.in = newLineReader(nc.Conn, cmp.Or(s.MaxLine, defaultMaxLine))
-	c.out.w = nc.Conn
+	c.out.sock, c.out.w = nc.Conn, nc.Conn
 	c.reset()
 	return c
 }
@@ -246,7 +246,7 @@ func (c *conn) send(r *reply) error {
 	if r == nil {
 		return nil
 	}
-	return c.out.send(c.encode(r))
+	return c.out.send(c.encode(r), c.idleTimeout())
 }
 
 // answer sends the reply to a command, and ends a conversation of which too
