@@ -156,3 +156,14 @@ func TestRepliesNotRead(t *testing.T) {
 	}
 	p.eventually(func() bool { return len(p.seen("logout")) == 2 }, "a session is left")
 }
+
+// Each command has its reply, and so have those that ABOR overtook.
+func TestABOROvertakes(t *testing.T) {
+	p := newPrey(t, nil)
+	c := p.login()
+	d := c.begin("STOR a")
+	c.send("PWD\r\nMKD b\r\nABOR\r\nNOOP\r\n")
+	c.codes(426, 426, 426, 226, 200)
+	d.Close()
+	c.want(550, "CWD b")
+}
