@@ -3,6 +3,7 @@ package ftp_test
 import (
 	"crypto/tls"
 	"io"
+	"io/fs"
 	"net"
 	"strings"
 	"testing"
@@ -166,4 +167,24 @@ func TestABOROvertakes(t *testing.T) {
 	c.codes(426, 426, 426, 226, 200)
 	d.Close()
 	c.want(550, "CWD b")
+}
+
+// What is denied can't be done by another name of it.
+func TestDenyOtherNames(t *testing.T) {
+	p := newPrey(t, func(p *prey) { p.srv.Deny = []string{"MKD", "RMD", "MFMT", "CWD"} })
+	c := p.login()
+	for _, command := range []string{"MKD a", "XMKD a", "SITE MKDIR a", "RMD a", "XRMD a", "SITE RMDIR a", "MFMT 20010203040506 a", "SITE UTIME 20010203040506 a", "XCWD /"} {
+		c.want(502, command)
+	}
+	assert.NotContains(t, c.do("FEAT"), "SITE MKDIR")
+	c.want(257, "XPWD")
+
+	q := newPrey(t, func(p *prey) { p.srv.Allow = []string{"SITE", "PWD"} })
+	c = q.login()
+	c.want(257, "XPWD")
+	c.want(502, "SITE MKDIR a")
+	c.want(502, "XMKD a")
+	c.want(214, "SITE HELP")
+	_, err := q.files.Stat(t.Context(), "a")
+	assert.ErrorIs(t, err, fs.ErrNotExist)
 }
