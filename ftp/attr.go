@@ -43,7 +43,7 @@ func (c *conn) mdtm(ctx context.Context, arg string) *reply {
 		return say(codeFileStatus, "%s", fi.ModTime().UTC().Format(timeVal))
 	}
 	if when, file, found := strings.Cut(arg, " "); found && errors.Is(err, fs.ErrNotExist) {
-		if t, ok := parseTime(when); ok {
+		if t, ok := parseTime(when); ok && c.srv.allowed("MFMT") {
 			return c.setTime(ctx, file, t)
 		}
 	}

@@ -85,11 +85,19 @@ func (s *Server) mustTLS() bool {
 	return s.TLSMode == TLSRequired || s.TLSMode == TLSImplicit || s.TLSMode == TLSAuto && s.TLS != nil
 }
 
-// allowed applies Deny and Allow to a command.
+// allowed applies Deny and Allow to a command. Another name is like the name
+// itself.
 func (s *Server) allowed(name string) bool {
 	switch name {
 	case "USER", "PASS", "QUIT":
 		return true
 	}
-	return !slices.Contains(s.Deny, name) && (len(s.Allow) == 0 || slices.Contains(s.Allow, name))
+	names := []string{name}
+	if plain, ok := aliases()[name]; ok {
+		names = append(names, plain)
+	}
+	in := func(list []string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(list, n) })
+	}
+	return !in(s.Deny) && (len(s.Allow) == 0 || in(s.Allow))
 }

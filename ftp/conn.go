@@ -82,7 +82,7 @@ func newConn(s *Server, nc *serve.Conn, log *slog.Logger) *conn {
 	}
 	c := &conn{srv: s, nc: nc, info: info, control: nc.Conn, log: log.With("conn", info.ID, "protocol", info.Protocol)}
 	c.in = newLineReader(nc.Conn, cmp.Or(s.MaxLine, defaultMaxLine))
-	c.out.w = nc.Conn
+	c.out.sock, c.out.w = nc.Conn, nc.Conn
 	c.reset()
 	return c
 }
@@ -222,10 +222,10 @@ func (c *conn) readLine() (string, error) {
 	if limit := c.idleTimeout(); limit > 0 {
 		deadline = time.Now().Add(limit)
 	}
-	if !c.in.buffered() {
-		if err := c.nc.SetReadDeadline(deadline); err != nil {
-			return "", err
-		}
+	// Also when something is buffered: it may be half a line, and the deadline
+	// the one that ended the watch of a transfer.
+	if err := c.nc.SetReadDeadline(deadline); err != nil {
+		return "", err
 	}
 	line, err := c.in.next()
 	if err != nil {
@@ -246,7 +246,7 @@ func (c *conn) send(r *reply) error {
 	if r == nil {
 		return nil
 	}
-	return c.out.send(c.encode(r))
+	return c.out.send(c.encode(r), c.idleTimeout())
 }
 
 // answer sends the reply to a command, and ends a conversation of which too

@@ -36,7 +36,8 @@ func (e *endpoint) close() {
 
 // dataConn is an open data connection.
 type dataConn struct {
-	sock *net.TCPConn
+	sock   *net.TCPConn
+	moving *movingConn // over sock
 	net.Conn
 	// secure and raw are set with TLS, and batched is between them.
 	secure  *tls.Conn
@@ -97,7 +98,8 @@ func (c *conn) openData(ctx context.Context) (*dataConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &dataConn{sock: sock, Conn: sock}
+	m := c.moving(sock)
+	d := &dataConn{sock: sock, moving: m, Conn: m}
 	if !c.private {
 		return d, nil
 	}

@@ -157,11 +157,15 @@ func parseALLO(arg string) (int64, bool) {
 	return parseSize(fields[0])
 }
 
-// noEndpoint refuses a transfer for which no data connection was prepared,
-// before any file is touched.
+// noEndpoint refuses a transfer for which no data connection was prepared, or
+// one in the clear that must not be, before any file is touched.
 func (c *conn) noEndpoint() *reply {
 	if c.data == (endpoint{}) {
 		return say(codeNoData, "Use PASV, EPSV, PORT or EPRT first.")
+	}
+	if c.srv.mustTLS() && !c.private {
+		c.data.close()
+		return say(codeBadProtocol, "Data connections must be encrypted, use PROT P.")
 	}
 	return nil
 }

@@ -147,7 +147,7 @@ func (c *conn) sendList(ctx context.Context, arg string, line lister) *reply {
 	defer s.close()
 	t := &transfer{what: "Sending a listing"}
 	return c.run(ctx, t, "Here comes the listing.", func(ctx context.Context, d *dataConn) error {
-		w := c.encoder(c.moving(d.Conn))
+		w := c.encoder(d.Conn)
 		buf := make([]byte, 0, pageBytes/8)
 		flush := func() error {
 			n, err := w.Write(buf)

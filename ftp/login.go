@@ -248,12 +248,17 @@ func (c *conn) logout(cause error) {
 }
 
 // rein is REIN: everything but TLS is as after the greeting. Transfers have
-// ended, because commands wait for them.
+// ended, because commands wait for them. Who was not logged in gets neither more
+// time nor more tries.
 func (c *conn) rein(context.Context, string) *reply {
+	again := login{failed: c.login.failed, timer: c.login.timer}
+	in := c.session != nil
 	c.logout(nil)
 	c.reset()
-	c.login = login{}
-	c.startTimer()
+	c.login = again
+	if in {
+		c.startTimer()
+	}
 	return say(codeReady, "Ready for a new user.")
 }
 

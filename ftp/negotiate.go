@@ -42,7 +42,7 @@ func (c *conn) features() []string {
 	add("MODE", "MODE Z", c.srv.ModeZ)
 	add("RANG", "RANG STREAM", true)
 	add("REST", "REST STREAM", true)
-	for _, verb := range siteFeatures() {
+	for _, verb := range c.srv.siteFeatures() {
 		add("SITE", "SITE "+verb, true)
 	}
 	add("SIZE", "SIZE", true)

@@ -3,8 +3,10 @@ package ftp
 import (
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"sync"
+	"time"
 )
 
 // code is a reply code of RFC 959 section 4.2, or of the RFC that is named.
@@ -92,14 +94,22 @@ func (r *reply) bytes() []byte {
 // replies writes to the control connection. Safe for concurrent use: replies of
 // a transfer and of commands during it must not mix.
 type replies struct {
-	mu sync.Mutex // held while a reply is written
-	w  io.Writer
+	sock net.Conn   // under w
+	mu   sync.Mutex // held while a reply is written
+	w    io.Writer
 }
 
-// send writes r in one piece: middle boxes look for single lines in segments.
-func (w *replies) send(r *reply) error {
+// send writes r in one piece: middle boxes look for single lines in segments. A
+// client that does not take it within limit is given up, if that is not 0.
+func (w *replies) send(r *reply, limit time.Duration) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if limit > 0 {
+		if err := w.sock.SetWriteDeadline(time.Now().Add(limit)); err != nil {
+			return err
+		}
+		defer w.sock.SetWriteDeadline(time.Time{}) // TLS writes by itself as well
+	}
 	_, err := w.w.Write(r.bytes())
 	return err
 }

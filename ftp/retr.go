@@ -76,7 +76,7 @@ func (c *conn) sendFile(d *dataConn, f vfs.File, t *transfer, off, end int64) er
 			return err
 		}
 	}
-	w := c.encoder(c.moving(d.Conn))
+	w := c.encoder(d.Conn)
 	buf := c.lend()
 	defer c.giveBack(buf)
 	for off < end {
@@ -101,13 +101,9 @@ func (c *conn) sendFile(d *dataConn, f vfs.File, t *transfer, off, end int64) er
 // line. It returns how far it came.
 func (c *conn) sendByKernel(d *dataConn, f vfs.File, t *transfer, off, end int64) (int64, error) {
 	chunk := int64(minKernelChunk)
-	w := c.moving(d.Conn)
 	for off < end {
-		if err := w.extend(); err != nil {
-			return off, err
-		}
 		began := time.Now()
-		n, err := session.SendFile(d.sock, f, off, min(chunk, end-off))
+		n, err := d.moving.move(func() (int64, error) { return session.SendFile(d.sock, f, off, min(chunk, end-off)) })
 		off += n
 		t.moved.Add(n)
 		if err == io.EOF {
@@ -132,36 +128,61 @@ func nextChunk(chunk int64, took time.Duration) int64 {
 	return chunk
 }
 
-// movingConn gives each read and write its own time, so that only standing
-// still ends a transfer.
+// movingConn gives each piece that moves its own time, so that only standing
+// still ends a transfer. It lies over the socket, and below TLS: there is no
+// way back from a time-out in crypto/tls.
 type movingConn struct {
 	net.Conn
-	limit time.Duration
+	limit time.Duration // 0: none
 }
 
 func (c *conn) moving(nc net.Conn) *movingConn {
 	return &movingConn{nc, orDefault(c.srv.DataTimeout, defaultDataTimeout)}
 }
 
-func (m *movingConn) extend() error {
+// deadline is when the next piece must have moved.
+func (m *movingConn) deadline() time.Time {
 	if m.limit <= 0 {
-		return nil
+		return time.Time{}
 	}
-	return m.SetDeadline(time.Now().Add(m.limit))
+	return time.Now().Add(m.limit)
 }
 
 func (m *movingConn) Read(p []byte) (int, error) {
-	if err := m.extend(); err != nil {
+	if err := m.SetReadDeadline(m.deadline()); err != nil {
 		return 0, err
 	}
 	return m.Conn.Read(p)
 }
 
-func (m *movingConn) Write(p []byte) (int, error) {
-	if err := m.extend(); err != nil {
+func (m *movingConn) Write(p []byte) (n int, err error) {
+	for more := true; more; {
+		if err := m.Conn.SetWriteDeadline(m.deadline()); err != nil {
+			return n, err
+		}
+		var moved int
+		moved, err = m.Conn.Write(p[n:])
+		n += moved
+		more = moved > 0 && errors.Is(err, os.ErrDeadlineExceeded)
+	}
+	return n, err
+}
+
+// SetWriteDeadline does nothing: crypto/tls sets one around its goodbye, and then
+// one in the past, which would cut off what is still on its way.
+func (m *movingConn) SetWriteDeadline(time.Time) error { return nil }
+
+// move runs f, which moves bytes by the kernel and says how many, until it made
+// an end of it. A time-out after which something moved is none.
+func (m *movingConn) move(f func() (int64, error)) (int64, error) {
+	if err := m.Conn.SetDeadline(m.deadline()); err != nil {
 		return 0, err
 	}
-	return m.Conn.Write(p)
+	n, err := f()
+	if n > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil
+	}
+	return n, err
 }
 
 // lend returns a buffer of chunkSize, for a short time.

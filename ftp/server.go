@@ -97,8 +97,9 @@ type Server struct {
 	// ModeZ offers MODE Z, transfers that are compressed with zlib.
 	ModeZ bool
 	// Deny lists commands, by the names that Commands returns, that are refused;
-	// Allow, if not empty, lists the only ones that are not. USER, PASS and QUIT
-	// are always there.
+	// Allow, if not empty, lists the only ones that are not. They are about other
+	// names as well: XMKD and SITE MKDIR for MKD, SITE UTIME and MDTM with a time
+	// for MFMT. USER, PASS and QUIT are always there.
 	Deny, Allow []string
 	// StartDir is the directory in which a session begins, as a name for vfs;
 	// empty means the root.

@@ -14,33 +14,36 @@ type siteVerb struct {
 	name string
 	run  func(c *conn, ctx context.Context, arg string) *reply
 	help string
-	feat bool // FEAT tells it
+	feat bool   // FEAT tells it
+	twin string // the command that does the same: Deny and Allow are about both
 }
 
 // siteVerbs go through the same operations as the commands without SITE, and so
 // under the same rules.
 func siteVerbs() []siteVerb {
 	return []siteVerb{
-		{"CHMOD", (*conn).siteChmod, "mode file", false},
-		{"COPY", (*conn).siteCopy, "from to", true},
-		{"HELP", (*conn).siteHelp, "", false},
-		{"IDLE", (*conn).siteIdle, "", false},
-		{"MKDIR", (*conn).mkd, "directory", true},
-		{"RMDIR", (*conn).rmd, "directory", true},
-		{"SYMLINK", (*conn).siteSymlink, "target link", true},
-		{"UTIME", (*conn).siteUtime, "YYYYMMDDhhmmss file", true},
+		{"CHMOD", (*conn).siteChmod, "mode file", false, ""},
+		{"COPY", (*conn).siteCopy, "from to", true, ""},
+		{"HELP", (*conn).siteHelp, "", false, ""},
+		{"IDLE", (*conn).siteIdle, "", false, ""},
+		{"MKDIR", (*conn).mkd, "directory", true, "MKD"},
+		{"RMDIR", (*conn).rmd, "directory", true, "RMD"},
+		{"SYMLINK", (*conn).siteSymlink, "target link", true, ""},
+		{"UTIME", (*conn).siteUtime, "YYYYMMDDhhmmss file", true, "MFMT"},
 	}
 }
 
-func siteFeatures() []string {
+func (s *Server) siteFeatures() []string {
 	var names []string
 	for _, v := range siteVerbs() {
-		if v.feat {
+		if v.feat && s.siteAllowed(v) {
 			names = append(names, v.name)
 		}
 	}
 	return names
 }
+
+func (s *Server) siteAllowed(v siteVerb) bool { return v.twin == "" || s.allowed(v.twin) }
 
 // site is SITE.
 func (c *conn) site(ctx context.Context, arg string) *reply {
@@ -50,6 +53,9 @@ func (c *conn) site(ctx context.Context, arg string) *reply {
 	i := slices.IndexFunc(verbs, func(v siteVerb) bool { return v.name == name })
 	if i < 0 {
 		return say(codeUnimplemented, "Unknown SITE command.")
+	}
+	if !c.srv.siteAllowed(verbs[i]) {
+		return say(codeUnimplemented, "Command is not available here.")
 	}
 	if verbs[i].help != "" && rest == "" {
 		return say(codeArgument, "SITE %s takes: %s", name, verbs[i].help)

@@ -156,7 +156,7 @@ func (u *upload) copy(d *dataConn) error {
 			return err
 		}
 	}
-	in, out := c.decoder(c.moving(d.Conn))
+	in, out := c.decoder(d.Conn)
 	buf := c.lend()
 	defer c.giveBack(buf)
 	for {
@@ -198,13 +198,9 @@ func readFull(r io.Reader, p []byte) (n int, err error) {
 // byKernel is splice(2), in pieces.
 func (u *upload) byKernel(d *dataConn) error {
 	chunk := int64(minKernelChunk)
-	m := u.c.moving(d.Conn)
 	for {
-		if err := m.extend(); err != nil {
-			return err
-		}
 		began := time.Now()
-		n, err := session.ReceiveFile(u.f, u.off, d.sock, chunk)
+		n, err := d.moving.move(func() (int64, error) { return session.ReceiveFile(u.f, u.off, d.sock, chunk) })
 		u.off += n
 		u.t.moved.Add(n)
 		if err == io.EOF {

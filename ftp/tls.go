@@ -30,7 +30,11 @@ const tlsTimeout = 15 * time.Second
 // ticketKeys seals session tickets for all connections of a server.
 type ticketKeys struct{ config *tls.Config }
 
-func newTicketKeys(base *tls.Config) *ticketKeys { return &ticketKeys{base.Clone()} }
+func newTicketKeys(base *tls.Config) *ticketKeys {
+	cfg := base.Clone()
+	cfg.SessionTicketsDisabled = false // or there are no keys, and no handshake succeeds
+	return &ticketKeys{cfg}
+}
 
 // tlsSession is the TLS of one FTP session: whatever resumes a ticket with its
 // token belongs to it.
@@ -157,7 +161,7 @@ func (c *conn) startTLS(ctx context.Context) error {
 func (c *conn) secureData(ctx context.Context, d *dataConn) error {
 	ctx, cancel := context.WithTimeout(ctx, tlsTimeout)
 	defer cancel()
-	d.raw = &rawConn{Conn: d.sock}
+	d.raw = &rawConn{Conn: d.moving}
 	d.batched = batch.New(d.raw, &c.srv.batches)
 	d.secure = tls.Server(d.batched, c.tls.dataConfig())
 	d.Conn = d.secure

@@ -35,6 +35,7 @@ type transfer struct {
 	moved   atomic.Int64
 	cancel  context.CancelCauseFunc
 	aborted atomic.Bool
+	dropped int   // commands in front of ABOR that were not obeyed
 	err     error // what became of it, once run has come back
 	// upload is ended when the control connection is lost: without TLS the loss
 	// of the client looks like the end of the file.
@@ -45,12 +46,8 @@ type transfer struct {
 // watched meanwhile. work's error is what became of the transfer; for nil the
 // reply is done.
 func (c *conn) run(ctx context.Context, t *transfer, opening string, work func(ctx context.Context, d *dataConn) error) *reply {
-	if c.data == (endpoint{}) {
-		return say(codeNoData, "Use PASV, EPSV, PORT or EPRT first.")
-	}
-	if c.srv.mustTLS() && !c.private {
-		c.data.close()
-		return say(codeBadProtocol, "Data connections must be encrypted, use PROT P.")
+	if refusal := c.noEndpoint(); refusal != nil { // those who open a file have asked before
+		return refusal
 	}
 	c.busy.Store(true)
 	defer c.busy.Store(false)
@@ -66,6 +63,12 @@ func (c *conn) run(ctx context.Context, t *transfer, opening string, work func(c
 	r := c.outcome(t.err)
 	if !t.aborted.Load() {
 		return r
+	}
+	for range t.dropped {
+		if err := c.send(r); err != nil {
+			return nil
+		}
+		r = say(codeAborted, "Not done: ABOR came behind it.")
 	}
 	if err := c.send(r); err != nil {
 		return nil
@@ -185,7 +188,7 @@ func (c *conn) meanwhile(t *transfer, cmd command) bool {
 		}
 		fallthrough
 	case cmd.verb == "ABOR":
-		c.queue = nil
+		t.dropped, c.queue = len(c.queue), nil
 		t.aborted.Store(true)
 		t.cancel(errAborted)
 		return true

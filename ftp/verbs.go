@@ -73,15 +73,18 @@ func verbs() map[string]*verb {
 		"TYPE": {run: (*conn).typeCommand, arg: mustHave, keeps: keepRestart, help: "A|I|L 8"},
 		"USER": {run: (*conn).userCommand, when: always, arg: mustHave, help: "name"},
 	}
-	for alias, name := range map[string]string{
-		"XCUP": "CDUP", "XCWD": "CWD", "XMKD": "MKD", "XPWD": "PWD", "XRMD": "RMD",
-	} {
+	for alias, name := range aliases() {
 		table[alias] = table[name]
 	}
 	for _, x := range xhashes() {
 		table[x.verb] = &verb{run: xhashCommand(x.algo), arg: mustHave, help: "file [first [end]]"}
 	}
 	return table
+}
+
+// aliases are the names of RFC 775.
+func aliases() map[string]string {
+	return map[string]string{"XCUP": "CDUP", "XCWD": "CWD", "XMKD": "MKD", "XPWD": "PWD", "XRMD": "RMD"}
 }
 
 func notImplemented(*conn, context.Context, string) *reply {
