@@ -23,7 +23,7 @@ import (
 // crypto/tls ends all writing below it together with its own: what was still on
 // its way to a client that reads slowly must be sent before.
 func TestTLSDownloadIsWhole(t *testing.T) {
-	cert, pool := peer.Cert(t)
+	cert := peer.NewCertificate(t)
 	home := memfs.New()
 	content := make([]byte, 2<<20)
 	rand.Read(content)
@@ -32,11 +32,11 @@ func TestTLSDownloadIsWhole(t *testing.T) {
 	_, err = f.WriteAt(content, 0)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
-	srv := &ftp.Server{Auth: annOnly(home), TLS: tlsConfig(cert), Logger: slog.New(slog.DiscardHandler)}
+	srv := &ftp.Server{Auth: annOnly(home), TLS: tlsConfig(cert.TLS), Logger: slog.New(slog.DiscardHandler)}
 	nc, err := net.Dial("tcp", peer.Serve(t, srv))
 	require.NoError(t, err)
 	defer nc.Close()
-	client := &tls.Config{RootCAs: pool, ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(1)}
+	client := &tls.Config{RootCAs: cert.Pool, ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(1)}
 	p := &transcript.Player{Conn: nc, TLS: client}
 	require.NoError(t, p.Play("S: 220 {*}\nC: AUTH TLS\nS: 234 {*}\nT: control\nC: USER ann\nS: 331 {*}\nC: PASS secret\nS: 230 {*}\nC: PROT P\nS: 200 {*}\nC: TYPE I\nS: 200 {*}"))
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -66,11 +66,11 @@ func FuzzServer(f *testing.F) {
 		}
 	}
 	form := regexp.MustCompile(`^([1-5][0-5][0-9][ -]| )[^\r\n]*\r\n$`)
-	cert, _ := peer.Cert(f)
+	cert := peer.NewCertificate(f)
 	f.Fuzz(func(t *testing.T, state uint8, in []byte) {
 		l := newPipes()
 		srv := &ftp.Server{
-			Auth: annOnly(dialogueHome(t)), TLS: tlsConfig(cert), TLSMode: ftp.TLSOptional, ModeZ: true,
+			Auth: annOnly(dialogueHome(t)), TLS: tlsConfig(cert.TLS), TLSMode: ftp.TLSOptional, ModeZ: true,
 			Logger: slog.New(slog.DiscardHandler),
 		}
 		served := make(chan error, 1)

@@ -68,14 +68,14 @@ func (r *events) wait(t *testing.T, kind quaymaster.Kind) (found quaymaster.Even
 }
 
 func TestRefusesToServe(t *testing.T) {
-	cert, _ := peer.Cert(t)
+	cert := peer.NewCertificate(t)
 	users := annOnly(memfs.New())
 	for name, srv := range map[string]*ftp.Server{
 		"no auth":         {},
 		"mode":            {Auth: users, TLSMode: ftp.TLSRequired},
 		"no certificate":  {Auth: users, TLS: &tls.Config{}},
 		"ports":           {Auth: users, PassivePorts: ftp.PortRange{First: 2, Last: 1}},
-		"unknown command": {Auth: users, TLS: tlsConfig(cert), Deny: []string{"FOO"}},
+		"unknown command": {Auth: users, TLS: tlsConfig(cert.TLS), Deny: []string{"FOO"}},
 		"start":           {Auth: users, StartDir: "/x"},
 	} {
 		l := newPipes()
@@ -88,8 +88,8 @@ func TestRefusesToServe(t *testing.T) {
 
 // With a certificate there is no login without TLS.
 func TestTLSIsRequiredByDefault(t *testing.T) {
-	cert, pool := peer.Cert(t)
-	play(t, &ftp.Server{Auth: annOnly(memfs.New()), TLS: tlsConfig(cert)}, &tls.Config{RootCAs: pool, ServerName: "localhost"}, `
+	cert := peer.NewCertificate(t)
+	play(t, &ftp.Server{Auth: annOnly(memfs.New()), TLS: tlsConfig(cert.TLS)}, &tls.Config{RootCAs: cert.Pool, ServerName: "localhost"}, `
 S: 220 FTP server ready.
 C: USER ann
 S: 530 Please use AUTH TLS first{*}
@@ -113,7 +113,7 @@ S: 221 Goodbye.
 // A certificate logs in by itself where the Authenticator takes it, and is no
 // failed attempt where it does not.
 func TestClientCertificate(t *testing.T) {
-	cert, pool := peer.Cert(t)
+	cert := peer.NewCertificate(t)
 	rec := &events{}
 	users := auth.Func(func(_ context.Context, r *auth.Request) (*auth.Identity, error) {
 		id := &auth.Identity{User: r.User, Home: auth.Home(memfs.New())}
@@ -133,9 +133,9 @@ func TestClientCertificate(t *testing.T) {
 		return nil, auth.ErrDenied
 	})
 	srv := &ftp.Server{Auth: users, Sink: rec, MaxAuthTries: 1, TLS: &tls.Config{
-		Certificates: []tls.Certificate{cert}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool,
+		Certificates: []tls.Certificate{cert.TLS}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: cert.Pool,
 	}}
-	client := &tls.Config{RootCAs: pool, ServerName: "localhost", Certificates: []tls.Certificate{cert}}
+	client := &tls.Config{RootCAs: cert.Pool, ServerName: "localhost", Certificates: []tls.Certificate{cert.TLS}}
 	play(t, srv, client, `
 S: 220 {*}
 C: AUTH TLS

@@ -72,7 +72,7 @@ func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/transcripts/*.txt")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
-	cert, pool := peer.Cert(t)
+	cert := peer.NewCertificate(t)
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			t.Parallel()
@@ -80,7 +80,7 @@ func TestTranscripts(t *testing.T) {
 			require.NoError(t, err)
 			script := string(raw)
 			srv := &ftp.Server{
-				Auth: annOnly(dialogueHome(t)), TLS: tlsConfig(cert),
+				Auth: annOnly(dialogueHome(t)), TLS: tlsConfig(cert.TLS),
 				TLSMode: ftp.TLSOptional, Logger: slog.New(slog.DiscardHandler),
 			}
 			options(t, srv, script)
@@ -89,7 +89,7 @@ func TestTranscripts(t *testing.T) {
 			defer nc.Close()
 			p := &transcript.Player{
 				Conn: nc, Update: *update,
-				TLS: &tls.Config{RootCAs: pool, ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(1)},
+				TLS: &tls.Config{RootCAs: cert.Pool, ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(1)},
 			}
 			require.NoError(t, p.Play(script))
 			if *update {
