@@ -10,6 +10,7 @@
 //   - auth: who a client is and what it may reach; auth/authtest is the suite.
 //   - sshd: the SSH transport; sftp is its SFTP subsystem, scp its scp command,
 //     and sshd/command has digests and the like.
+//   - ftp: FTP, and FTP over TLS, explicit and implicit.
 //   - limit: who may connect, how often, and how fast.
 //   - examples/mft: the product, a standalone server made from these packages.
 //

@@ -12,35 +12,39 @@ const module = "github.com/quaymaster/quaymaster"
 // importRules says what each package may import, besides the standard library:
 // packages of this module by their path below it, others by a prefix.
 var importRules = map[string][]string{
-	"":                 {},
-	"vfs":              {},
-	"vfs/osfs":         {"vfs", "golang.org/x/sys/"},
-	"vfs/memfs":        {"vfs"},
-	"vfs/aferofs":      {"vfs", "github.com/spf13/afero", "golang.org/x/text/"},
-	"vfs/vfstest":      {"vfs", "vfs/memfs"},
-	"auth":             {"", "vfs", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
-	"auth/authtest":    {"", "vfs", "auth", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
-	"internal/rawssh":  {"golang.org/x/crypto/", "golang.org/x/sys/cpu"},
-	"limit":            {"", "vfs", "auth", "golang.org/x/time/rate", "github.com/pires/go-proxyproto", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
-	"internal/serve":   {""},
-	"internal/session": {"", "vfs", "auth", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
-	"sshd":             {"", "vfs", "auth", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
-	"sftp":             {"", "vfs", "auth", "sshd", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
-	"scp":              {"", "vfs", "auth", "sshd", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
-	"sshd/command":     {"", "vfs", "auth", "sshd", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"":                    {},
+	"vfs":                 {},
+	"vfs/osfs":            {"vfs", "golang.org/x/sys/"},
+	"vfs/memfs":           {"vfs"},
+	"vfs/aferofs":         {"vfs", "github.com/spf13/afero", "golang.org/x/text/"},
+	"vfs/vfstest":         {"vfs", "vfs/memfs"},
+	"auth":                {"", "vfs", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"auth/authtest":       {"", "vfs", "auth", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"internal/rawssh":     {"golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"limit":               {"", "vfs", "auth", "golang.org/x/time/rate", "github.com/pires/go-proxyproto", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"internal/batch":      {},
+	"internal/lsl":        {"vfs"},
+	"internal/serve":      {""},
+	"internal/transcript": {},
+	"internal/session":    {"", "vfs", "auth", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"sshd":                {"", "vfs", "auth", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"sftp":                {"", "vfs", "auth", "sshd", "internal/lsl", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"scp":                 {"", "vfs", "auth", "sshd", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"ftp":                 {"", "vfs", "auth", "internal/lsl", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
+	"sshd/command":        {"", "vfs", "auth", "sshd", "internal/batch", "internal/serve", "internal/session", "golang.org/x/crypto/", "golang.org/x/sys/cpu"},
 }
 
 // direct says what a package may import itself, where that is less than what
 // comes along.
 var direct = map[string][]string{
 	"limit":        {"", "auth", "golang.org/x/time/rate", "github.com/pires/go-proxyproto"},
-	"sftp":         {"", "vfs", "sshd"},
+	"sftp":         {"", "vfs", "sshd", "internal/lsl"},
 	"scp":          {"", "vfs", "sshd"},
 	"sshd/command": {"vfs", "sshd"},
 }
 
 // sshFree lists the packages whose programs must not link x/crypto/ssh.
-var sshFree = []string{"", "vfs", "vfs/osfs", "vfs/memfs", "vfs/aferofs", "auth", "limit", "internal/serve", "internal/session"}
+var sshFree = []string{"", "vfs", "vfs/osfs", "vfs/memfs", "vfs/aferofs", "auth", "limit", "internal/batch", "internal/lsl", "internal/serve", "internal/session", "ftp"}
 
 // TestImports keeps the import graph as it was designed.
 func TestImports(t *testing.T) {

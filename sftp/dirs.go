@@ -8,6 +8,7 @@ import (
 	"path"
 	"time"
 
+	"github.com/quaymaster/quaymaster/internal/lsl"
 	"github.com/quaymaster/quaymaster/vfs"
 )
 
@@ -50,10 +51,10 @@ func (s *server) readdir(r *request) []byte {
 	count := uint32(0)
 	now := time.Now()
 	add := func(name string, fi fs.FileInfo) {
-		user, group := s.owners.of(s.ctx, vfs.SysOf(fi))
+		user, group := s.owners.Of(s.ctx, vfs.SysOf(fi))
 		b = appendString(b, name)
 		at := len(b)
-		b = appendLongName(appendUint32(b, 0), fi, name, user, group, now)
+		b = lsl.Append(appendUint32(b, 0), fi, name, user, group, now)
 		binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
 		b = appendAttrs(b, fi)
 		count++

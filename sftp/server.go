@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/quaymaster/quaymaster"
+	"github.com/quaymaster/quaymaster/internal/lsl"
 	"github.com/quaymaster/quaymaster/sshd"
 	"github.com/quaymaster/quaymaster/vfs"
 )
@@ -43,7 +44,7 @@ type server struct {
 	cwd     string // where relative paths begin
 	handles handles
 	order   order
-	owners  owners
+	owners  lsl.Owners
 	quirks  quirks
 	inited  bool // a VERSION was sent; the reader's own
 
@@ -67,7 +68,7 @@ func newServer(ctx context.Context, h *Handler, sess *sshd.Session, fsys vfs.FS)
 	}
 	s.handles = handles{open: make(map[uint64]*handle), uploads: make(map[string]*handle), limit: h.maxHandles()}
 	s.order = order{paths: make(map[string]*lane), ready: s.submit}
-	s.owners.fsys = fsys
+	s.owners.FS = fsys
 	s.changed.L = &s.mu
 	return s
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/quaymaster/quaymaster"
 	"github.com/quaymaster/quaymaster/auth"
+	"github.com/quaymaster/quaymaster/internal/batch"
 	"github.com/quaymaster/quaymaster/internal/serve"
 	"github.com/quaymaster/quaymaster/internal/session"
 )
@@ -214,8 +215,8 @@ func (c *conn) meet(cfg *ssh.ServerConfig) (*leash, error) {
 	if !c.srv.ClientCipherOrder {
 		cfg.Ciphers = h.offer.steer(cfg.Ciphers)
 	}
-	b := batch(c.sock, &c.srv.buffers)
-	b.replay, b.skip = h.raw, len(version)
+	b := batch.New(c.sock, &c.srv.buffers)
+	b.Replay, b.Skip = h.raw, len(version)
 	return newLeash(b), nil
 }
 

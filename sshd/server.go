@@ -11,6 +11,7 @@ import (
 
 	"github.com/quaymaster/quaymaster"
 	"github.com/quaymaster/quaymaster/auth"
+	"github.com/quaymaster/quaymaster/internal/batch"
 	"github.com/quaymaster/quaymaster/internal/serve"
 	"github.com/quaymaster/quaymaster/internal/session"
 )
@@ -95,7 +96,7 @@ type Server struct {
 	loop    serve.Loop
 	leases  session.Leases
 	logins  session.Logins
-	buffers buffers
+	buffers batch.Buffers
 	ballast atomic.Pointer[[]byte]
 	proofs  atomic.Pointer[[]*hostKey] // see announced
 }

@@ -1,4 +1,6 @@
-package sshd
+// Package batch lies between a protocol that writes and reads piece by piece and
+// its socket, and makes system calls few.
+package batch
 
 import (
 	"net"
@@ -21,10 +23,10 @@ const (
 	flushTimeout = 5 * time.Second
 )
 
-// buffers are lent to connections while they move data.
-type buffers struct{ pool sync.Pool }
+// Buffers are lent to connections while they move data. The zero value is ready.
+type Buffers struct{ pool sync.Pool }
 
-func (b *buffers) get() *[]byte {
+func (b *Buffers) get() *[]byte {
 	if buf, ok := b.pool.Get().(*[]byte); ok {
 		return buf
 	}
@@ -32,28 +34,30 @@ func (b *buffers) get() *[]byte {
 	return &buf
 }
 
-func (b *buffers) put(buf *[]byte) {
+func (b *Buffers) put(buf *[]byte) {
 	*buf = (*buf)[:0]
 	b.pool.Put(buf)
 }
 
-// batchConn stands between x/crypto/ssh, which writes and reads packet by
+// Conn stands between x/crypto/ssh or crypto/tls, which write and read packet by
 // packet, and the socket. Writes are gathered while the ones before are on
 // their way to the kernel, so that system calls are few and overlap
 // encryption; reads take what is there. It holds buffers only while data
 // moves. An error of a write shows at the next one; Close sends what is left.
-type batchConn struct {
+type Conn struct {
 	net.Conn
-	lend *buffers
+	// Replay was read before, and comes first. To be set before the first Read.
+	Replay []byte
+	// Skip is how much of what is written first was sent already. To be set
+	// before the first Write.
+	Skip int
+
+	lend *Buffers
 
 	// The reader's own.
-	replay []byte  // read before, comes first
-	in     *[]byte // nil: nothing read ahead
-	ahead  []byte  // the part of in that was not taken
-	flood  bool    // the last read was filled: more is likely
-
-	// skip is what the first write begins with and was sent already.
-	skip int
+	in    *[]byte // nil: nothing read ahead
+	ahead []byte  // the part of in that was not taken
+	flood bool    // the last read was filled: more is likely
 
 	mu       sync.Mutex // guards the fields below
 	changed  sync.Cond
@@ -63,17 +67,18 @@ type batchConn struct {
 	err      error
 }
 
-func batch(nc net.Conn, lend *buffers) *batchConn {
-	b := &batchConn{Conn: nc, lend: lend}
+// New returns a Conn over nc.
+func New(nc net.Conn, lend *Buffers) *Conn {
+	b := &Conn{Conn: nc, lend: lend}
 	b.changed.L = &b.mu
 	return b
 }
 
-func (b *batchConn) Read(p []byte) (int, error) {
-	if len(b.replay) > 0 {
-		n := copy(p, b.replay)
-		if b.replay = b.replay[n:]; len(b.replay) == 0 {
-			b.replay = nil
+func (b *Conn) Read(p []byte) (int, error) {
+	if len(b.Replay) > 0 {
+		n := copy(p, b.Replay)
+		if b.Replay = b.Replay[n:]; len(b.Replay) == 0 {
+			b.Replay = nil
 		}
 		return n, nil
 	}
@@ -102,13 +107,13 @@ func (b *batchConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (b *batchConn) Write(p []byte) (int, error) {
+func (b *Conn) Write(p []byte) (int, error) {
 	size := len(p)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.skip > 0 {
-		n := min(b.skip, len(p))
-		b.skip -= n
+	if b.Skip > 0 {
+		n := min(b.Skip, len(p))
+		b.Skip -= n
 		p = p[n:]
 	}
 	for b.pending != nil && b.flushing && len(*b.pending)+len(p) > batchSize && b.err == nil && !b.closed {
@@ -148,7 +153,7 @@ func (b *batchConn) Write(p []byte) (int, error) {
 
 // flush sends what is pending until nothing is. It ends with the socket at the
 // latest, and Close waits for it.
-func (b *batchConn) flush() {
+func (b *Conn) flush() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for b.pending != nil && b.err == nil {
@@ -162,7 +167,7 @@ func (b *batchConn) flush() {
 }
 
 // send writes p with mu given up meanwhile.
-func (b *batchConn) send(p []byte) {
+func (b *Conn) send(p []byte) {
 	b.mu.Unlock()
 	_, err := b.Conn.Write(p)
 	b.mu.Lock()
@@ -171,7 +176,7 @@ func (b *batchConn) send(p []byte) {
 	}
 }
 
-func (b *batchConn) stop() {
+func (b *Conn) stop() {
 	b.flushing = false
 	if b.err != nil && b.pending != nil {
 		b.lend.put(b.pending)
@@ -180,9 +185,19 @@ func (b *batchConn) stop() {
 	b.changed.Broadcast()
 }
 
+// Flush waits until all that was written is on its way.
+func (b *Conn) Flush() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.flushing {
+		b.changed.Wait()
+	}
+	return b.err
+}
+
 // Close sends what was written and closes the socket. A peer that does not
 // read can delay it by flushTimeout.
-func (b *batchConn) Close() error {
+func (b *Conn) Close() error {
 	b.mu.Lock()
 	b.closed = true
 	b.changed.Broadcast()

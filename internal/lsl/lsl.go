@@ -1,4 +1,6 @@
-package sftp
+// Package lsl prints the lines of ls -l, which clients of SFTP and FTP take
+// apart.
+package lsl
 
 import (
 	"context"
@@ -16,9 +18,14 @@ import (
 // halfYear is the age from which ls shows the year instead of the time.
 const halfYear = 365 * 24 * time.Hour / 2
 
-// appendLongName appends the line that ls -l prints, in English whatever the
-// locale: clients take it apart. Control characters of the name become "?".
-func appendLongName(b []byte, fi fs.FileInfo, name, user, group string, now time.Time) []byte {
+// Append appends the line that ls -l prints, in English whatever the locale. Its
+// time is in the zone of now. Control characters of the name become "?".
+func Append(b []byte, fi fs.FileInfo, name, user, group string, now time.Time) []byte {
+	return appendName(AppendInfo(b, fi, user, group, now), name)
+}
+
+// AppendInfo is Append without the name.
+func AppendInfo(b []byte, fi fs.FileInfo, user, group string, now time.Time) []byte {
 	var number [20]byte
 	sys := vfs.SysOf(fi)
 	b = append(appendMode(b, fi.Mode()), ' ')
@@ -31,7 +38,10 @@ func appendLongName(b []byte, fi fs.FileInfo, name, user, group string, now time
 	if age := now.Sub(mtime); age > halfYear || age < -time.Minute {
 		layout = "Jan _2  2006"
 	}
-	b = append(mtime.Local().AppendFormat(b, layout), ' ')
+	return append(mtime.In(now.Location()).AppendFormat(b, layout), ' ')
+}
+
+func appendName(b []byte, name string) []byte {
 	for _, r := range name {
 		if unicode.IsControl(r) {
 			r = '?'
@@ -94,16 +104,17 @@ func appendMode(b []byte, m fs.FileMode) []byte {
 // maxOwners bounds the names that one session remembers.
 const maxOwners = 1024
 
-// owners remembers the names of numeric owners. Safe for concurrent use.
-type owners struct {
-	fsys          vfs.FS
+// Owners remembers the names of numeric owners of one file system. Safe for
+// concurrent use.
+type Owners struct {
+	FS            vfs.FS
 	mu            sync.Mutex // guards the maps
 	users, groups map[uint32]string
 	unsupported   bool
 }
 
-// of returns the names for a listing; numbers where there is no name.
-func (o *owners) of(ctx context.Context, sys vfs.Sys) (user, group string) {
+// Of returns the names for a listing; numbers where there is no name.
+func (o *Owners) Of(ctx context.Context, sys vfs.Sys) (user, group string) {
 	if !sys.HasOwner {
 		return "0", "0"
 	}
@@ -119,7 +130,7 @@ func (o *owners) of(ctx context.Context, sys vfs.Sys) (user, group string) {
 	}
 	user, group = strconv.FormatUint(uint64(sys.UID), 10), strconv.FormatUint(uint64(sys.GID), 10)
 	if !o.unsupported {
-		us, gs, err := vfs.OwnerNames(ctx, o.fsys, []uint32{sys.UID}, []uint32{sys.GID})
+		us, gs, err := vfs.OwnerNames(ctx, o.FS, []uint32{sys.UID}, []uint32{sys.GID})
 		o.unsupported = errors.Is(err, errors.ErrUnsupported)
 		if err == nil && len(us) == 1 && us[0] != "" {
 			user = us[0]

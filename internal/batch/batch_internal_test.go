@@ -1,4 +1,4 @@
-package sshd
+package batch
 
 import (
 	"bytes"
@@ -18,8 +18,8 @@ import (
 // Whatever sizes are written and read, the bytes arrive whole and in order.
 func TestBatchStream(t *testing.T) {
 	near, far := net.Pipe()
-	var lend buffers
-	b, peer := batch(near, &lend), batch(far, &lend)
+	var lend Buffers
+	b, peer := New(near, &lend), New(far, &lend)
 	random := rand.New(rand.NewPCG(1, 2))
 	want := make([]byte, 3<<20)
 	for i := range want {
@@ -58,8 +58,8 @@ func TestBatchStream(t *testing.T) {
 
 func TestBatchReplayAndSkip(t *testing.T) {
 	near, far := net.Pipe()
-	b := batch(near, new(buffers))
-	b.replay, b.skip = []byte("seen before"), len("version\r\n")
+	b := New(near, new(Buffers))
+	b.Replay, b.Skip = []byte("seen before"), len("version\r\n")
 	p := make([]byte, 5)
 	n, err := b.Read(p)
 	require.NoError(t, err)
@@ -91,7 +91,7 @@ func TestBatchError(t *testing.T) {
 	near, _ := net.Pipe()
 	broken := errors.New("line cut")
 	for _, size := range []int{10, firstPart, 2 * directWrite} {
-		b := batch(brokenConn{near, broken}, new(buffers))
+		b := New(brokenConn{near, broken}, new(Buffers))
 		for {
 			if _, err := b.Write(make([]byte, size)); err != nil {
 				assert.ErrorIs(t, err, broken)
@@ -111,7 +111,7 @@ func TestBatchStalledPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
 		defer far.Close()
-		b := batch(near, new(buffers))
+		b := New(near, new(Buffers))
 		wrote := make(chan error, 1)
 		go func() {
 			for {

@@ -1,0 +1,71 @@
+package ftp
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/quaymaster/quaymaster/vfs"
+)
+
+// errSameFile refuses to copy a file onto itself.
+var errSameFile = &ReplyError{int(codeBadName), "Source and target are the same file."}
+
+// copyFile is SITE COPY: the target is published when it is whole.
+func (c *conn) copyFile(ctx context.Context, from, to string) error {
+	return c.writeNew(ctx, to, func(dst vfs.File) error {
+		_, err := c.appendFile(ctx, dst, 0, from)
+		return err
+	})
+}
+
+// combine puts parts together behind what target holds already.
+func (c *conn) combine(ctx context.Context, target string, parts []string) error {
+	f, err := c.fsys.OpenFile(ctx, target, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return err
+	}
+	fi, err := f.Stat()
+	if err == nil {
+		off := fi.Size()
+		for i := 0; err == nil && i < len(parts); i++ {
+			var n int64
+			n, err = c.appendFile(ctx, f, off, parts[i])
+			off += n
+		}
+	}
+	if err != nil {
+		return errors.Join(err, vfs.Abort(f, err))
+	}
+	return f.Close()
+}
+
+// writeNew makes or replaces a file whose content fill writes.
+func (c *conn) writeNew(ctx context.Context, name string, fill func(vfs.File) error) error {
+	f, err := c.fsys.OpenFile(ctx, name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err != nil {
+		return err
+	}
+	if err := fill(f); err != nil {
+		return errors.Join(err, vfs.Abort(f, err))
+	}
+	return f.Close()
+}
+
+// appendFile copies all of the file from to dst at off.
+func (c *conn) appendFile(ctx context.Context, dst vfs.File, off int64, from string) (int64, error) {
+	src, err := c.fsys.OpenFile(ctx, from, os.O_RDONLY, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer src.Close() // it was only read
+	a, errA := dst.Stat()
+	b, errB := src.Stat()
+	if err := errors.Join(errA, errB); err != nil {
+		return 0, err
+	}
+	if vfs.SameFile(a, b) {
+		return 0, errSameFile
+	}
+	return vfs.CopyRange(ctx, dst, off, src, 0, -1)
+}
