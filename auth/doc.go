@@ -55,6 +55,8 @@
 //     signatures, which OpenSSH no longer makes.
 //   - RFC 4252 section 8, the request to change a password, can't be sent here.
 //     PasswordChange uses keyboard-interactive.
+//   - RFC 5280, X.509 client certificates and revocation lists, for FTP over TLS
+//     and HTTPS: Static.ClientCAs.
 //   - RFC 1635, anonymous FTP: Anonymous.
 //
 // # Concurrency

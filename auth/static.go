@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,13 @@ type Static struct {
 	// whoever trusts them. When the file can't be used no key lets anybody in.
 	// Nil: none.
 	RevokedKeys *RevokedKeysFile
+	// ClientCAs are the authorities whose TLS client certificates let in the users
+	// that User.ClientCerts says. Nil: none.
+	ClientCAs *x509.CertPool
+	// ClientCRLs are revocation lists of these authorities and of those below
+	// them. While all lists of an issuer are past their next update, none of its
+	// certificates lets in.
+	ClientCRLs []*x509.RevocationList
 	// Hasher verifies the passwords. Nil: one of its own. Share one between
 	// several authenticators to bound the memory of all.
 	Hasher *Hasher
@@ -68,6 +76,9 @@ type User struct {
 	// is refused when its group or everybody can write to it (not checked on
 	// Windows). Empty: none.
 	AuthorizedKeysFile string
+	// ClientCerts say which TLS client certificates of Static.ClientCAs are the
+	// user's; one of them is enough.
+	ClientCerts []CertRule
 	// Require holds the ways to log in: each is a list of methods to be passed
 	// in that order, and one complete list is enough, as in OpenSSH's
 	// AuthenticationMethods. Nil: any one method is enough. An empty list can't
@@ -160,6 +171,8 @@ func (s *Static) verify(ctx context.Context, u *User, r *Request) (got proof, er
 			return proof{}, err
 		}
 		return proof{force: m.ForceCommand, noTouch: m.NoTouch}, nil
+	case ClientCert:
+		return proof{}, s.verifyCert(u, c)
 	}
 	return proof{}, ErrDenied
 }

@@ -74,7 +74,14 @@ func (s *Static) verifyPassed(ctx context.Context, u *User, r *Request, got proo
 			}
 		case Interactive:
 			got.byPassword = got.byPassword || u.Require != nil // its answer is gone
-		case Token, ClientCert:
+		case ClientCert:
+			if u.Require == nil {
+				continue
+			}
+			if err := s.verifyCert(u, c); err != nil {
+				return got, err
+			}
+		case Token:
 		default:
 			return got, ErrDenied // such as a pointer: nothing above looked at it
 		}
@@ -115,7 +122,7 @@ func reused(r *Request) bool {
 // Offers implements Offerer: the methods with which some user can begin. It is
 // empty if there is none.
 func (s *Static) Offers() []Method {
-	var key, password bool
+	var key, password, cert bool
 	first := make(map[Method]bool)
 	for _, u := range s.Users {
 		if u == nil || u.Home == nil {
@@ -123,14 +130,18 @@ func (s *Static) Offers() []Method {
 		}
 		key = key || s.hasKeys(u)
 		password = password || u.PasswordHash != ""
+		cert = cert || s.ClientCAs != nil && len(u.ClientCerts) > 0
 		for _, m := range u.begins() {
 			first[m] = true
 		}
 	}
 	var out []Method
-	for _, m := range []Method{MethodPublicKey, MethodPassword, MethodInteractive} {
-		if first[m] && (m == MethodPublicKey && key || m != MethodPublicKey && password) {
-			out = append(out, m)
+	for _, way := range []struct {
+		method Method
+		exists bool
+	}{{MethodPublicKey, key}, {MethodPassword, password}, {MethodInteractive, password}, {MethodClientCert, cert}} {
+		if first[way.method] && way.exists {
+			out = append(out, way.method)
 		}
 	}
 	return out
@@ -143,7 +154,7 @@ func (s *Static) hasKeys(u *User) bool {
 // begins returns the methods that may come first.
 func (u *User) begins() []Method {
 	if u.Require == nil {
-		return []Method{MethodPublicKey, MethodPassword, MethodInteractive}
+		return []Method{MethodPublicKey, MethodPassword, MethodInteractive, MethodClientCert}
 	}
 	var out []Method
 	for _, list := range u.Require {
@@ -211,6 +222,11 @@ func (s *Static) checkList(u *User, list []Method) error {
 		case m == MethodPublicKey && !s.hasKeys(u):
 			return errors.New("auth: Require asks for a public key, but there is none")
 		case m == MethodPublicKey:
+		case m == MethodClientCert && (s.ClientCAs == nil || len(u.ClientCerts) == 0):
+			return errors.New("auth: Require asks for a client certificate, but none is taken")
+		case m == MethodClientCert && slices.Contains(list[:i], m):
+			return errors.New("auth: Require asks for the same certificate twice")
+		case m == MethodClientCert:
 		case m != MethodPassword && m != MethodInteractive:
 			return fmt.Errorf("auth: Require asks for %q, which Static does not know", m)
 		case u.PasswordHash == "":
