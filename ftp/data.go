@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -45,23 +46,36 @@ type dataConn struct {
 	batched *batch.Conn
 }
 
-// listen opens a passive port, a random one of the range: guessing it is a way
-// to steal a data connection (RFC 2577, RFC 6056).
+// anyPorts are the dynamic ports of RFC 6335, of which anyTries are tried when
+// Server.PassivePorts is not set.
+const (
+	firstAnyPort = 49152
+	anyTries     = 16
+)
+
+// listen opens a passive port, a random one: guessing it is a way to steal a data
+// connection (RFC 2577, RFC 6056). The system is asked last, since it looks for
+// one that nobody used lately, and after many downloads it looks for long.
 func (c *conn) listen() (*net.TCPListener, error) {
 	local, ok := addrOf(c.nc.LocalAddr())
 	if !ok {
 		return nil, errors.New("control connection has no address")
 	}
-	ports := c.srv.PassivePorts
+	ports, tries := c.srv.PassivePorts, anyTries
 	if ports == (PortRange{}) {
-		return listenAt(local.Addr(), 0)
+		ports = PortRange{firstAnyPort, math.MaxUint16}
+	} else {
+		tries = int(ports.Last) - int(ports.First) + 1
 	}
 	n := int(ports.Last) - int(ports.First) + 1
 	start := rand.IntN(n)
-	for i := range n {
+	for i := range tries {
 		if l, err := listenAt(local.Addr(), ports.First+uint16((start+i)%n)); err == nil {
 			return l, nil
 		}
+	}
+	if c.srv.PassivePorts == (PortRange{}) {
+		return listenAt(local.Addr(), 0)
 	}
 	return nil, errNoPort
 }
@@ -69,15 +83,25 @@ func (c *conn) listen() (*net.TCPListener, error) {
 // listenAt listens on the address that the client reached. Behind a proxy this
 // machine does not have it, and all of its own have to do.
 func listenAt(addr netip.Addr, port uint16) (*net.TCPListener, error) {
-	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, port)))
+	l, err := listenTCP(addr, port)
 	if !errors.Is(err, syscall.EADDRNOTAVAIL) {
 		return l, err
 	}
-	wild := netip.IPv4Unspecified()
 	if addr.Is6() {
-		wild = netip.IPv6Unspecified()
+		return listenTCP(netip.IPv6Unspecified(), port)
 	}
-	return net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(wild, port)))
+	return listenTCP(netip.IPv4Unspecified(), port)
+}
+
+func listenTCP(addr netip.Addr, port uint16) (*net.TCPListener, error) {
+	// Transfers have their own time-out; keepalive costs four system calls.
+	lc := net.ListenConfig{KeepAlive: -1}
+	lc.SetMultipathTCP(false) // sendfile and splice want plain TCP
+	l, err := lc.Listen(context.Background(), "tcp", netip.AddrPortFrom(addr, port).String())
+	if err != nil {
+		return nil, err
+	}
+	return l.(*net.TCPListener), nil
 }
 
 // openData makes the data connection. What ends ctx ends the attempt.

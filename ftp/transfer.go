@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -135,46 +134,58 @@ func (c *conn) outcome(err error) *reply {
 	return c.refuse(err)
 }
 
-// watch reads the control connection during a transfer: ABOR, STAT and NOOP at
-// once, the rest is kept for later. The function that it returns ends that.
+// watchDelay spares short transfers a second goroutine.
+const watchDelay = 2 * time.Millisecond
+
+// watch has the control connection read during a transfer. The function that it
+// returns ends that.
 func (c *conn) watch(t *transfer) (stop func()) {
 	if err := c.nc.SetReadDeadline(time.Time{}); err != nil {
 		return func() {}
 	}
-	var wg sync.WaitGroup
 	var over atomic.Bool
-	wg.Go(func() {
-		size := 0
-		for _, line := range c.queue {
-			size += len(line)
-		}
-		for !over.Load() && len(c.queue) < maxQueue && size < maxQueueBytes && !t.aborted.Load() {
-			line, err := c.in.next()
-			switch {
-			case errors.Is(err, errLineTooLong):
-				c.queue = append(c.queue, "\x00") // malformed when its turn comes
-				continue
-			case errors.Is(err, os.ErrDeadlineExceeded):
-				return
-			case err != nil:
-				if t.upload {
-					t.cancel(fmt.Errorf("%w during an upload", quaymaster.ErrConnLost))
-				}
-				return
-			}
-			if !c.meanwhile(t, parseCommand(string(line))) {
-				c.queue = append(c.queue, string(line))
-				size += len(line)
-			}
-		}
+	done := make(chan struct{})
+	timer := time.AfterFunc(watchDelay, func() {
+		defer close(done)
+		c.attend(t, &over)
 	})
 	return func() {
+		if timer.Stop() {
+			return // it never began
+		}
 		over.Store(true)
 		// A deadline in the past wakes the reader; nothing is lost.
 		if err := c.nc.SetReadDeadline(time.Unix(1, 0)); err != nil {
 			c.log.Debug("wake the reader", "error", err)
 		}
-		wg.Wait()
+		<-done
+	}
+}
+
+// attend obeys ABOR, STAT and NOOP at once, and keeps the rest for later.
+func (c *conn) attend(t *transfer, over *atomic.Bool) {
+	size := 0
+	for _, line := range c.queue {
+		size += len(line)
+	}
+	for !over.Load() && len(c.queue) < maxQueue && size < maxQueueBytes && !t.aborted.Load() {
+		line, err := c.in.next()
+		switch {
+		case errors.Is(err, errLineTooLong):
+			c.queue = append(c.queue, "\x00") // malformed when its turn comes
+			continue
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return
+		case err != nil:
+			if t.upload {
+				t.cancel(fmt.Errorf("%w during an upload", quaymaster.ErrConnLost))
+			}
+			return
+		}
+		if !c.meanwhile(t, parseCommand(string(line))) {
+			c.queue = append(c.queue, string(line))
+			size += len(line)
+		}
 	}
 }
 
