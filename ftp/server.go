@@ -148,7 +148,8 @@ const (
 	// and refuses tickets of other sessions.
 	ReusePrefer Reuse = iota
 	// ReuseRequire refuses one without a ticket, with 522. Data connections
-	// can't be stolen then.
+	// can't be stolen then. With TLS 1.2 it shuts out clients that know session
+	// IDs and no tickets, such as curl; with TLS 1.3 it does not.
 	ReuseRequire
 	// ReuseOff does not look.
 	ReuseOff
