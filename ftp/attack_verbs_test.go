@@ -42,8 +42,7 @@ var attempts = map[string][]string{
 // targets is a server whose file system notes what is done to it.
 type targets struct {
 	*prey
-	mu   sync.Mutex // guards the fields below
-	deny func(*vfs.Op) bool
+	mu   sync.Mutex   // guards done
 	done []vfs.OpKind // of those that may change something
 }
 

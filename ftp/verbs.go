@@ -92,11 +92,11 @@ func notImplemented(*conn, context.Context, string) *reply {
 }
 
 // helpCommand is HELP.
-func (c *conn) helpCommand(_ context.Context, arg string) *reply {
+func (c *conn) helpCommand(ctx context.Context, arg string) *reply {
 	if arg != "" {
 		name := strings.ToUpper(strings.TrimSpace(arg))
 		if name == "SITE" {
-			return c.siteHelp(nil, "")
+			return c.siteHelp(ctx, "")
 		}
 		v := c.srv.verbs[name]
 		if v == nil {
