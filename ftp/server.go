@@ -160,7 +160,8 @@ type PlainUpload uint8
 
 const (
 	// PlainPublish takes the end of the data for the end of the file, as all FTP
-	// servers do.
+	// servers do, unless the control connection ends within 10 ms: so long does it
+	// wait for that, if ALLO has not announced the size.
 	PlainPublish PlainUpload = iota
 	// PlainRequireSize publishes only what has the size that the client announced
 	// by ALLO.
