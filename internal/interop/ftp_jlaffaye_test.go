@@ -162,7 +162,7 @@ func TestBulkUploads(t *testing.T) {
 	}
 	count, total := seen.uploads()
 	assert.Equal(t, 200, count)
-	assert.EqualValues(t, 200*size, total)
+	assert.Equal(t, 200*int64(size), total)
 	assert.Empty(t, seen.failures())
 	assert.Empty(t, seen.complaints())
 }

@@ -6,10 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/quaymaster/quaymaster"
+	"github.com/quaymaster/quaymaster/ftp"
 	"github.com/quaymaster/quaymaster/internal/peer"
 )
 
@@ -123,4 +126,44 @@ func TestWget(t *testing.T) {
 	f.ok(wget, "-q", "-N", "--user=u", "--password=p", "-nd", "ftp://"+f.addr()+"/tree/0/file*")
 	f.bad(wget, "-q", "--tries=1", "--user=u", "--password=p", "ftp://"+f.addr()+"/nothing")
 	f.refused = f.provoked("download /nothing")
+}
+
+// A client that is killed in the middle of an upload has not sent a file, with
+// TLS and without.
+func TestFTPClientKilled(t *testing.T) {
+	peer.Need(t, "curl", "curl")
+	for mode, change := range tlsModes {
+		t.Run(mode, func(t *testing.T) { kill(t, mode, change) })
+	}
+}
+
+func kill(t *testing.T, mode string, change func(*ftp.Server)) {
+	f := serveFTP(t, func(s *ftp.Server) {
+		if s.Partial = quaymaster.PartialDiscard; change != nil {
+			change(s)
+		}
+	})
+	for i := range 10 {
+		program, all := f.curl(mode, "-T", "-", "FTP/killed")
+		cmd := f.command(program, all...)
+		in, err := cmd.StdinPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		_, err = in.Write(make([]byte, 100_000))
+		require.NoError(t, err)
+		require.Eventually(t, func() bool {
+			staged, err := filepath.Glob(filepath.Join(f.root, ".quaymaster~*"))
+			return err == nil && len(staged) > 1 // and the journal
+		}, 10*time.Second, time.Millisecond)
+		require.NoError(t, cmd.Process.Kill())
+		require.Error(t, cmd.Wait())
+		in.Close()
+		require.Eventually(t, func() bool { return len(f.seen.all(quaymaster.KindUpload)) == i+1 }, 10*time.Second, time.Millisecond)
+		f.gone("killed")
+		f.write(filepath.Join(f.root, "killed"), "")
+		require.NoError(t, os.Remove(filepath.Join(f.root, "killed")))
+	}
+	count, _ := f.seen.uploads()
+	assert.Zero(t, count)
+	f.refused = f.provoked("upload ")
 }
