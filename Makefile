@@ -9,7 +9,8 @@ FUZZTIME   ?= 10s
 MODULES    := . ./examples/mft
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PEERS      := openssh-client openssh-server openssh-sftp-server openssh-tests sshpass putty-tools rclone \
-              curl dropbear-bin fuse3 lftp python3-asyncssh python3-paramiko sshfs ssh-audit
+              curl diffutils dropbear-bin fuse3 inetutils-ftp lftp ncftp python3-asyncssh python3-paramiko sshfs ssh-audit \
+              tnftp wget
 PLATFORMS  := linux/amd64 linux/arm64 linux/386 windows/amd64 windows/arm64 windows/386 \
               darwin/amd64 darwin/arm64 freebsd/amd64 freebsd/arm64 freebsd/386
 

@@ -3,6 +3,7 @@ module github.com/quaymaster/quaymaster
 go 1.26.0
 
 require (
+	github.com/jlaffaye/ftp v0.2.4
 	github.com/pires/go-proxyproto v0.15.0
 	github.com/pkg/sftp v1.13.12
 	github.com/spf13/afero v1.15.0

@@ -188,3 +188,17 @@ func TestDenyOtherNames(t *testing.T) {
 	_, err := q.files.Stat(t.Context(), "a")
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 }
+
+// lftp's mkdir -p is SITE MKDIR when FEAT has it, as in ProFTPD.
+func TestSiteMkdirParents(t *testing.T) {
+	p := newPrey(t, nil)
+	p.write("file", "x")
+	c := p.login()
+	assert.Equal(t, "257 \"/a/b/c\" created.\r\n", c.do("SITE MKDIR a/b/c"))
+	c.want(257, "SITE MKDIR /a/b/d")
+	c.want(257, "SITE MKDIR /a/b/d")
+	c.want(257, "SITE MKDIR /")
+	c.want(250, "CWD a/b/c")
+	c.want(550, "SITE MKDIR /file/x")
+	c.want(550, "SITE MKDIR /file")
+}

@@ -172,6 +172,9 @@ func (c *conn) cause(ctx context.Context, err error) error {
 func (c *conn) converse(ctx context.Context) error {
 	c.startTimer()
 	defer func() { c.login.stopTimer() }()
+	if err := urgentInline(c.nc.Conn); err != nil {
+		c.log.Debug("urgent data", "error", err) // a connection that has ended by now
+	}
 	if c.srv.TLSMode == TLSImplicit {
 		if err := c.startTLS(ctx); err != nil {
 			return err

@@ -148,7 +148,8 @@ const (
 	// and refuses tickets of other sessions.
 	ReusePrefer Reuse = iota
 	// ReuseRequire refuses one without a ticket, with 522. Data connections
-	// can't be stolen then.
+	// can't be stolen then. With TLS 1.2 it shuts out clients that know session
+	// IDs and no tickets, such as curl; with TLS 1.3 it does not.
 	ReuseRequire
 	// ReuseOff does not look.
 	ReuseOff
@@ -159,7 +160,9 @@ type PlainUpload uint8
 
 const (
 	// PlainPublish takes the end of the data for the end of the file, as all FTP
-	// servers do.
+	// servers do, unless the control connection has ended, too, or ends within a
+	// tenth of the time that the upload took, and 10 ms at most: so long does it
+	// wait for that, if ALLO has not announced the size.
 	PlainPublish PlainUpload = iota
 	// PlainRequireSize publishes only what has the size that the client announced
 	// by ALLO.

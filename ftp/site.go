@@ -26,7 +26,7 @@ func siteVerbs() []siteVerb {
 		{"COPY", (*conn).siteCopy, "from to", true, ""},
 		{"HELP", (*conn).siteHelp, "", false, ""},
 		{"IDLE", (*conn).siteIdle, "", false, ""},
-		{"MKDIR", (*conn).mkd, "directory", true, "MKD"},
+		{"MKDIR", (*conn).siteMkdir, "directory", true, "MKD"},
 		{"RMDIR", (*conn).rmd, "directory", true, "RMD"},
 		{"SYMLINK", (*conn).siteSymlink, "target link", true, ""},
 		{"UTIME", (*conn).siteUtime, "YYYYMMDDhhmmss file", true, "MFMT"},
@@ -89,6 +89,27 @@ func (c *conn) siteChmod(ctx context.Context, arg string) *reply {
 		return c.refuse(err)
 	}
 	return say(codeOK, "Mode changed.")
+}
+
+// siteMkdir is SITE MKDIR: with the directories above, which is what clients use
+// it for, and content with one that is there.
+func (c *conn) siteMkdir(ctx context.Context, arg string) *reply {
+	name, refusal := c.path(arg)
+	if refusal != nil {
+		return refusal
+	}
+	for i, r := range name + "/" {
+		if r != '/' {
+			continue
+		}
+		if fi, err := c.fsys.Stat(ctx, name[:i]); err == nil && fi.IsDir() {
+			continue
+		}
+		if err := c.fsys.Mkdir(ctx, name[:i], 0o777); err != nil {
+			return c.refuse(err)
+		}
+	}
+	return say(codePath, "%s created.", quote(vfs.Wire(name)))
 }
 
 // siteUtime is SITE UTIME in its two forms: "time file", and "file atime mtime

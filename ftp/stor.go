@@ -120,7 +120,7 @@ func (u *upload) receive(ctx context.Context, d *dataConn) error {
 		err = context.Cause(ctx)
 	}
 	if err == nil {
-		err = u.verdict(d)
+		err = u.verdict(ctx, d)
 	}
 	if err != nil {
 		u.abort(err)
@@ -130,8 +130,18 @@ func (u *upload) receive(ctx context.Context, d *dataConn) error {
 	return u.f.Close()
 }
 
+// Without TLS the end of an upload waits for news of the client: when one dies,
+// the system ends its connections one after the other, and the data connection
+// may well be the first. The wait is a small part of what the upload took, so
+// that many small files lose nothing by it.
+const (
+	plainGracePart = 10
+	minPlainGrace  = time.Millisecond // less is not worth it
+	maxPlainGrace  = 10 * time.Millisecond
+)
+
 // verdict tells whether the end of the data is the end of the file.
-func (u *upload) verdict(d *dataConn) error {
+func (u *upload) verdict(ctx context.Context, d *dataConn) error {
 	c := u.c
 	if d.secure != nil {
 		if d.raw.ended.Load() && !c.srv.LenientEOF {
@@ -139,10 +149,19 @@ func (u *upload) verdict(d *dataConn) error {
 		}
 		return nil
 	}
+	proven := u.announced >= 0 && (u.announced == u.off || u.announced == u.off-u.from)
+	grace := min(time.Since(u.t.started)/plainGracePart, maxPlainGrace)
+	if !proven && grace >= minPlainGrace {
+		select { // the watch reads on
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(grace):
+		}
+	}
 	if controlLost(c.nc.Conn) {
 		return fmt.Errorf("%w at the end of an upload", quaymaster.ErrConnLost)
 	}
-	if c.srv.PlainUpload != PlainPublish && u.announced != u.off && u.announced != u.off-u.from {
+	if c.srv.PlainUpload != PlainPublish && !proven {
 		return errUnproven
 	}
 	return nil

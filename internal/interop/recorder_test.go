@@ -68,7 +68,7 @@ func (r *recorder) failures() []string {
 			continue
 		case e.Kind == quaymaster.KindDownload && (errors.Is(e.Err, quaymaster.ErrConnLost) || errors.Is(e.Err, context.Canceled)):
 			continue // who has read enough may leave without CLOSE
-		case e.Kind == quaymaster.KindLogout && errors.Is(e.Err, syscall.ECONNRESET):
+		case e.Kind == quaymaster.KindLogout && (errors.Is(e.Err, syscall.ECONNRESET) || errors.Is(e.Err, syscall.EPIPE)):
 			continue // many clients leave so
 		}
 		reason := e.Err

@@ -41,8 +41,9 @@ type rig struct {
 	refused []string
 }
 
-// serve starts the server; at the end of the test it looks at what happened.
-func serve(t *testing.T) *rig {
+// newRig makes the directories; at the end of the test it looks at what
+// happened. start starts the server over fsys.
+func newRig(t *testing.T, start func(r *rig, fsys vfs.FS)) *rig {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("the names and modes of these tests are those of Unix")
@@ -55,16 +56,24 @@ func serve(t *testing.T) *rig {
 		require.NoError(t, fsys.Close())
 		r.verdict()
 	})
-	commands := command.All()
-	commands["scp"] = &scp.Handler{}
-	r.SSH = peer.StartSSH(t, &sshd.Server{
-		Subsystems: map[string]sshd.Handler{"sftp": &sftp.Handler{}}, Commands: commands,
-		Sink: r.seen, Logger: r.seen.logger(),
-	}, fsys)
+	start(r, fsys)
 	t.Cleanup(func() { // before the server is closed
 		assert.Eventually(t, r.seen.quiet, 10*time.Second, 5*time.Millisecond, "the server does not see that clients have left")
 	})
 	return r
+}
+
+// serve starts a server for SSH.
+func serve(t *testing.T) *rig {
+	t.Helper()
+	return newRig(t, func(r *rig, fsys vfs.FS) {
+		commands := command.All()
+		commands["scp"] = &scp.Handler{}
+		r.SSH = peer.StartSSH(t, &sshd.Server{
+			Subsystems: map[string]sshd.Handler{"sftp": &sftp.Handler{}}, Commands: commands,
+			Sink: r.seen, Logger: r.seen.logger(),
+		}, fsys)
+	})
 }
 
 // verdict wants no failures but those that the test provoked, and nothing
