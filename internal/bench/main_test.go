@@ -128,7 +128,7 @@ func TestByteSize(t *testing.T) {
 }
 
 func TestSizesOfTargets(t *testing.T) {
-	assert.Equal(t, sizes{big: 1 << 30, part: 256 << 20, small: 10_000, entries: 100_000, ours: 2000, theirs: 100}, sizesFor(1<<30))
+	assert.Equal(t, sizes{big: 1 << 30, part: 256 << 20, small: 10_000, few: 2000, entries: 100_000, ours: 2000, theirs: 100}, sizesFor(1<<30))
 	assert.Equal(t, 10_000, sizesFor(4<<30).small, "counts do not grow")
 	tiny := sizesFor(1)
 	assert.Equal(t, clients, tiny.small)
