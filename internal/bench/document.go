@@ -3,11 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"time"
@@ -49,8 +47,8 @@ func withSection(file, suite, text string) (string, error) {
 }
 
 // updateDocument puts the report into a document, in place of the last one.
-func (r *report) updateDocument(ctx context.Context, file string) error {
-	text, err := withSection(file, r.suite.name, r.markdown(thisMachine(ctx)))
+func (r *report) updateDocument(file string) error {
+	text, err := withSection(file, r.suite.name, r.markdown(thisMachine()))
 	if err != nil {
 		return err
 	}
@@ -62,7 +60,7 @@ func (r *report) markdown(m machine) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured on %s in %s by `%s`.\n\n",
 		r.began.Format(time.DateOnly), r.took.Round(time.Second), r.options.command(r.suite.name))
-	for _, line := range m.lines() {
+	for _, line := range append(m.lines(), r.versions...) {
 		fmt.Fprintf(&b, "- %s\n", line)
 	}
 	fmt.Fprintf(&b, "- load average before: %s\n", r.load)
@@ -91,12 +89,12 @@ func (r *report) markdown(m machine) string {
 
 // machine is where a run took place.
 type machine struct {
-	cpu, kernel, memory, openssh string
+	cpu, kernel, memory string
 }
 
 // thisMachine knows what can be found out; the rest is "unknown".
-func thisMachine(ctx context.Context) machine {
-	m := machine{cpu: "unknown CPU", kernel: "unknown kernel", memory: "unknown memory", openssh: "unknown version"}
+func thisMachine() machine {
+	m := machine{cpu: "unknown CPU", kernel: "unknown kernel", memory: "unknown memory"}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		if name := cpuModel(text); name != "" {
 			m.cpu = name
@@ -109,9 +107,6 @@ func thisMachine(ctx context.Context) machine {
 		if n, err := parseKiB(string(text), "MemTotal"); err == nil {
 			m.memory = fmt.Sprintf("%.0f GiB", float64(n)/(1<<20))
 		}
-	}
-	if out, err := exec.CommandContext(ctx, "ssh", "-V").CombinedOutput(); err == nil {
-		m.openssh = strings.TrimSpace(string(out))
 	}
 	return m
 }
@@ -129,7 +124,6 @@ func (m machine) lines() []string {
 	return []string{
 		fmt.Sprintf("%s, %d cores, shared by clients and servers; %s of memory", m.cpu, runtime.NumCPU(), m.memory),
 		fmt.Sprintf("%s %s, %s", runtime.GOOS, m.kernel, runtime.Version()),
-		m.openssh,
 	}
 }
 

@@ -154,22 +154,7 @@ func dialFleet(ctx context.Context, s *server, n int) (fleet, error) {
 	return f, nil
 }
 
-func (f fleet) close() error {
-	return inParallel(min(len(f), clients), len(f), func(_, i int) error {
-		if f[i] == nil {
-			return nil
-		}
-		return f[i].close()
-	})
-}
-
-// each does work for 0 to n-1, spread over the clients, and returns how long it
-// took.
-func (f fleet) each(n int, work func(l *lean, i int) error) (time.Duration, error) {
-	begin := time.Now()
-	err := inParallel(len(f), n, func(worker, i int) error { return work(f[worker], i) })
-	return time.Since(begin), err
-}
+func (f fleet) close() error { return closeAll(f) }
 
 // statSize asks for the attributes of a file, which must have that size.
 func (l *lean) statSize(name string, want int64) error {

@@ -2,6 +2,7 @@
 // machine.
 //
 //	go run ./internal/bench ssh                 all cases of the SSH suite
+//	go run ./internal/bench ftp                 all cases of the FTP suite
 //	go run ./internal/bench ssh -list
 //	go run ./internal/bench ssh -case get/ -runs 3 -profile /tmp/prof
 //	go run ./internal/bench ssh -markdown docs/benchmarks.md
@@ -19,6 +20,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -37,7 +39,7 @@ func main() {
 	}
 }
 
-const usage = "usage: bench SUITE [flags]; the suites are: ssh"
+const usage = "usage: bench SUITE [flags]; the suites are: ssh, ftp"
 
 // run is main without the process around it.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -47,6 +49,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	switch args[0] {
 	case "ssh":
 		return runSuite(ctx, sshSuite(), args[1:], stdout, stderr)
+	case "ftp":
+		return runSuite(ctx, ftpSuite(), args[1:], stdout, stderr)
 	case serveCommand: // this program as the server under test
 		return serve(ctx, args[1:], os.Stdin, stdout)
 	}
@@ -61,6 +65,7 @@ type options struct {
 	profile  string // directory for profiles of our server; "" for none
 	markdown string // document to update; "" for none
 	json     string // file to write; "" for none
+	unpacked string // directory of programs that are not installed; "" for none
 }
 
 func runSuite(ctx context.Context, s *suite, args []string, stdout, stderr io.Writer) error {
@@ -74,6 +79,7 @@ func runSuite(ctx context.Context, s *suite, args []string, stdout, stderr io.Wr
 	flags.StringVar(&o.profile, "profile", "", "write CPU and heap profiles of our server into `directory`, for each case")
 	flags.StringVar(&o.markdown, "markdown", "", "put the result into this `document`, between its markers")
 	flags.StringVar(&o.json, "json", "", "write the result to this `file`")
+	flags.StringVar(&o.unpacked, "unpacked", "", "`directory` with Debian packages unpacked, for servers that are not installed")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -86,6 +92,11 @@ func runSuite(ctx context.Context, s *suite, args []string, stdout, stderr io.Wr
 	var err error
 	if o.cases, err = regexp.Compile(*pattern); err != nil {
 		return fmt.Errorf("-case: %w", err)
+	}
+	if o.unpacked != "" {
+		if o.unpacked, err = filepath.Abs(o.unpacked); err != nil {
+			return err
+		}
 	}
 	if *list {
 		for _, c := range s.cases(sizesFor(o.size)) {
@@ -121,7 +132,7 @@ func measureSuite(ctx context.Context, s *suite, o options, stdout, stderr io.Wr
 		}
 	}
 	if o.markdown != "" {
-		if err := rep.updateDocument(ctx, o.markdown); err != nil {
+		if err := rep.updateDocument(o.markdown); err != nil {
 			return err
 		}
 	}

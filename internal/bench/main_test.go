@@ -79,17 +79,22 @@ func TestFlags(t *testing.T) {
 }
 
 func TestListNamesEveryCaseOnce(t *testing.T) {
-	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), []string{"ssh", "-list"}, &out, &out))
-	seen := map[string]bool{}
-	for line := range strings.Lines(out.String()) {
-		name, about, _ := strings.Cut(line, " ")
-		assert.False(t, seen[name], name)
-		assert.NotEmpty(t, strings.TrimSpace(about), name)
-		seen[name] = true
-	}
-	for _, want := range []string{"get/default", "put/default", "scp/get", "small", "listing", "login", "idle", "latency"} {
-		assert.True(t, seen[want], want)
+	for suite, names := range map[string][]string{
+		"ssh": {"get/default", "put/default", "scp/get", "small", "listing", "login", "idle", "latency"},
+		"ftp": {"get/plain", "put/plain", "get/tls", "put/tls", "small/plain", "login/plain", "login/tls", "idle/plain", "idle/tls", "listing/list", "listing/mlsd"},
+	} {
+		var out bytes.Buffer
+		require.NoError(t, run(t.Context(), []string{suite, "-list"}, &out, &out))
+		seen := map[string]bool{}
+		for line := range strings.Lines(out.String()) {
+			name, about, _ := strings.Cut(line, " ")
+			assert.False(t, seen[name], name)
+			assert.NotEmpty(t, strings.TrimSpace(about), name)
+			seen[name] = true
+		}
+		for _, want := range names {
+			assert.True(t, seen[want], want)
+		}
 	}
 }
 
@@ -128,7 +133,7 @@ func TestByteSize(t *testing.T) {
 }
 
 func TestSizesOfTargets(t *testing.T) {
-	assert.Equal(t, sizes{big: 1 << 30, part: 256 << 20, small: 10_000, entries: 100_000, ours: 2000, theirs: 100}, sizesFor(1<<30))
+	assert.Equal(t, sizes{big: 1 << 30, part: 256 << 20, small: 10_000, few: 2000, entries: 100_000, ours: 2000, theirs: 100}, sizesFor(1<<30))
 	assert.Equal(t, 10_000, sizesFor(4<<30).small, "counts do not grow")
 	tiny := sizesFor(1)
 	assert.Equal(t, clients, tiny.small)

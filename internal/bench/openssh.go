@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -15,20 +14,17 @@ import (
 // start for each session.
 func newOpenSSH() *peer {
 	p := &peer{name: "openssh", title: "OpenSSH"}
-	p.start = func(ctx context.Context, r *rig, _ string) (*server, error) { return startOpenSSH(ctx, p, r) }
+	p.start = func(ctx context.Context, r *rig, _ *benchCase) (*server, error) { return startOpenSSH(ctx, p, r) }
 	return p
 }
 
 // findSSHD looks also where it is for root only.
 func findSSHD() (string, error) {
-	path, err := exec.LookPath("sshd")
+	p, err := findProgram("sshd", "openssh-server", "")
 	if err != nil {
-		path, err = exec.LookPath("/usr/sbin/sshd")
+		return "", err
 	}
-	if err != nil {
-		return "", fmt.Errorf("sshd is missing (Debian package openssh-server): %w", err)
-	}
-	return filepath.Abs(path) // it wants to be started by its full path
+	return filepath.Abs(p.path) // it wants to be started by its full path
 }
 
 func startOpenSSH(ctx context.Context, p *peer, r *rig) (*server, error) {
@@ -56,19 +52,7 @@ func startOpenSSH(ctx context.Context, p *peer, r *rig) (*server, error) {
 	if err := s.launch(); err != nil {
 		return nil, err
 	}
-	err = until(ctx, "sshd", func() (bool, error) {
-		select {
-		case <-s.ended:
-			return false, errors.New("sshd ended")
-		default:
-		}
-		c, err := net.Dial("tcp", addr)
-		if err != nil {
-			return false, nil
-		}
-		return true, c.Close()
-	})
-	if err == nil {
+	if err = s.listening(ctx); err == nil {
 		err = s.writeClientConfig()
 	}
 	if err != nil {

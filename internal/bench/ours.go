@@ -16,21 +16,22 @@ import (
 const ours = "ours"
 
 // newOurs is this program, started once more as a server.
-func newOurs() *peer {
+// The arguments say which server.
+func newOurs(args func(r *rig, c *benchCase) []string) *peer {
 	p := &peer{name: ours, title: "Quaymaster"}
-	p.start = func(ctx context.Context, r *rig, caseName string) (*server, error) {
-		return startOurs(ctx, p, r, caseName)
+	p.start = func(ctx context.Context, r *rig, c *benchCase) (*server, error) {
+		return startOurs(ctx, p, r, c.name, args(r, c))
 	}
 	return p
 }
 
-func startOurs(ctx context.Context, p *peer, r *rig, caseName string) (*server, error) {
+func startOurs(ctx context.Context, p *peer, r *rig, caseName string, args []string) (*server, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	s := &server{peer: p, rig: r, prefix: "/", log: filepath.Join(r.dir, "ours.log")}
-	args := []string{serveCommand, "-root", r.root, "-hostkey", r.hostKey, "-user", r.user, "-authorized", r.key + ".pub"}
+	s := &server{peer: p, rig: r, prefix: "/", user: ftpUser, log: filepath.Join(r.dir, "ours.log")}
+	args = append([]string{serveCommand, "-root", r.root}, args...)
 	if r.profiles != "" {
 		file := filepath.Join(r.profiles, strings.ReplaceAll(caseName, "/", "-"))
 		args = append(args, "-cpuprofile", file+".cpu", "-heapprofile", file+".heap")
@@ -62,7 +63,7 @@ func startOurs(ctx context.Context, p *peer, r *rig, caseName string) (*server, 
 			return err
 		}
 	}
-	if s.addr, err = readAddr(ctx, stdout, lines); err == nil {
+	if s.addr, err = readAddr(ctx, stdout, lines); err == nil && r.key != "" {
 		err = s.writeClientConfig()
 	}
 	if err != nil {

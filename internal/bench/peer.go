@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"syscall"
@@ -14,9 +15,12 @@ import (
 type peer struct {
 	name  string // "ours", "openssh"
 	title string // in tables
-	// start runs the program for the case of that name. It serves the rig's
-	// files to the rig's user until it is stopped.
-	start func(ctx context.Context, r *rig, caseName string) (*server, error)
+	// find says why the program can't run; without it there is no table. Nil: it
+	// can, or else that is an error.
+	find func(r *rig) error
+	// start runs the program for a case. It serves the rig's files until it is
+	// stopped.
+	start func(ctx context.Context, r *rig, c *benchCase) (*server, error)
 }
 
 // server is a peer that runs.
@@ -26,6 +30,7 @@ type server struct {
 	addr   string // host:port
 	prefix string // of the served files in remote paths, with a slash at the end
 	config string // for ssh -F; its host is called "bench"
+	user   string // for FTP
 	log    string // what the program had to say
 
 	cmd   *exec.Cmd
@@ -39,6 +44,22 @@ type server struct {
 const stopAfter = 10 * time.Second // of being asked to end
 
 func (s *server) pid() int { return s.cmd.Process.Pid }
+
+// listening waits until the server, just launched, takes connections.
+func (s *server) listening(ctx context.Context) error {
+	return until(ctx, s.peer.title, func() (bool, error) {
+		select {
+		case <-s.ended:
+			return false, fmt.Errorf("%s ended", s.peer.title)
+		default:
+		}
+		c, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			return false, nil
+		}
+		return true, c.Close()
+	})
+}
 
 // launch starts cmd, with the output of errors to a log file.
 func (s *server) launch() error {

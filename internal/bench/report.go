@@ -20,6 +20,9 @@ type report struct {
 	took    time.Duration
 	load    string // average of the machine before
 	results []*result
+
+	versions []string // of the other programs
+	absent   []string // peers, and why
 }
 
 // err joins what went wrong in the cases.
@@ -47,17 +50,21 @@ func summarize(rounds []values, name string) summary {
 	return summary{Median: median(all), Min: slices.Min(all), Max: slices.Max(all), Rounds: all}
 }
 
-// row compares ours with one peer in one metric.
+// row has one metric of all peers, and compares ours with one of them.
 type row struct {
-	Case, About, Metric, Unit, Peer string
-	Ours, Theirs                    summary
-	Ratio                           float64 // of the medians, ours to theirs
-	PerRound                        float64 // median of the rounds' ratios
-	Target                          string
-	Met                             bool
+	Case, About, Metric, Unit string
+	Ours                      summary
+	Others                    map[string]summary // by name
+	Reference                 string             // name of the peer that the ratios are to; "" if there is none
+	Ratio                     float64            // of the medians, ours to the reference
+	PerRound                  float64            // median of the rounds' ratios
+	Target                    string
+	Met                       bool
 
 	unit   unit
-	beside string // put before theirs, when there are several peers
+	kind   targetKind
+	others []*peer // columns
+	best   bool    // the reference was chosen
 }
 
 // rows has nothing for cases that were skipped or failed.
@@ -69,42 +76,84 @@ func (r *report) rows() []row {
 			continue
 		}
 		for _, m := range res.c.metrics {
-			a := summarize(res.rounds[ours.name], m.name)
-			for _, p := range others {
-				b := summarize(res.rounds[p.name], m.name)
-				w := row{
-					Case: res.c.name, About: res.c.about, Metric: m.name, Unit: m.unit.suffix, Peer: p.name,
-					Ours: a, Theirs: b, Target: m.target.text(m.unit), unit: m.unit,
-				}
-				if len(others) > 1 {
-					w.beside = p.title + " "
-				}
-				if b.Median != 0 {
-					w.Ratio = a.Median / b.Median
-				}
-				if each := ratios(a.Rounds, b.Rounds); len(each) > 0 {
-					w.PerRound = median(each)
-				}
-				w.Met = m.target.met(a.Median, w.Ratio)
-				out = append(out, w)
+			w := row{
+				Case: res.c.name, About: res.c.about, Metric: m.name, Unit: m.unit.suffix,
+				Ours: summarize(res.rounds[ours.name], m.name), Others: map[string]summary{},
+				Target: m.target.text(m.unit), unit: m.unit, kind: m.target.kind, others: others,
 			}
+			for _, p := range others {
+				if rounds := res.rounds[p.name]; len(rounds) > 0 {
+					w.Others[p.name] = summarize(rounds, m.name)
+				}
+			}
+			w.compare(res.c.reference)
+			w.Met = m.target.met(w.Ours.Median, w.Ratio)
+			out = append(out, w)
 		}
 	}
 	return out
 }
 
+// compare takes the ratios to the peer of that name, or to the best.
+func (w *row) compare(reference string) {
+	for _, p := range w.others {
+		b, ok := w.Others[p.name]
+		if !ok || reference != "" && p.name != reference {
+			continue
+		}
+		if w.Reference == "" || w.unit.better(b.Median, w.Others[w.Reference].Median) {
+			w.Reference = p.name
+		}
+	}
+	w.best = reference == ""
+	b := w.Others[w.Reference] // zero if there is none
+	if b.Median != 0 {
+		w.Ratio = w.Ours.Median / b.Median
+	}
+	if each := ratios(w.Ours.Rounds, b.Rounds); len(each) > 0 {
+		w.PerRound = median(each)
+	}
+}
+
 // cells are the columns of a row below those of header.
 func (w row) cells() []string {
-	return []string{w.Case, w.Metric, w.spread(w.Ours), w.beside + w.spread(w.Theirs), ratioText(w.Ratio), ratioText(w.PerRound), w.verdict()}
+	out := []string{w.Case, w.Metric, w.spread(w.Ours)}
+	for _, p := range w.others {
+		if s, ok := w.Others[p.name]; ok {
+			out = append(out, w.spread(s))
+		} else {
+			out = append(out, "–")
+		}
+	}
+	if len(w.others) > 1 {
+		out = append(out, w.beside())
+	}
+	return append(out, ratioText(w.Ratio), ratioText(w.PerRound), w.verdict())
+}
+
+// beside says whom the ratios are to.
+func (w row) beside() string {
+	for _, p := range w.others {
+		if p.name == w.Reference && w.best {
+			return p.title + ", best"
+		}
+		if p.name == w.Reference {
+			return p.title
+		}
+	}
+	return "–"
 }
 
 func (r *report) header() []string {
 	ours, others := r.suite.peers[0], r.suite.peers[1:]
-	beside := "others"
-	if len(others) == 1 {
-		beside = others[0].title
+	out := []string{"case", "measured", ours.title}
+	for _, p := range others {
+		out = append(out, p.title)
 	}
-	return []string{"case", "measured", ours.title, beside, "ratio", "per round", "target"}
+	if len(others) > 1 {
+		out = append(out, "beside")
+	}
+	return append(out, "ratio", "per round", "target")
 }
 
 // spread is the median with the range that all rounds were in.
@@ -122,6 +171,8 @@ func (w row) verdict() string {
 		return "–"
 	case w.Met:
 		return w.Target + " met"
+	case w.Reference == "" && w.kind != oursAtMost:
+		return w.Target + " not compared"
 	}
 	return w.Target + " missed"
 }
@@ -158,7 +209,7 @@ func (r *report) text(w io.Writer) error {
 
 // notes say what the table does not show.
 func (r *report) notes() []string {
-	var out []string
+	out := slices.Clone(r.absent)
 	for _, res := range r.results {
 		switch {
 		case res.err != nil:

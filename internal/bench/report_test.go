@@ -51,15 +51,35 @@ func TestRows(t *testing.T) {
 	assert.Equal(t, []string{"get", "time", "3.00 s", "4.00 s (4.00–8.00)", "0.75", "0.75", "≤ 0.50 missed"}, rows[0].cells())
 }
 
-func TestRowsOfSeveralPeersSayWhose(t *testing.T) {
+// Ratios are to the best, which is the fastest or that with the highest rate, or
+// to the peer that the case names.
+func TestRowsOfSeveralPeers(t *testing.T) {
 	r := twoCases()
 	r.suite.peers = append(r.suite.peers, &peer{name: "third", title: "Third"})
-	r.results[0].rounds["third"] = []values{{"time": 0}}
-	rows := r.rows()
-	require.Len(t, rows, 2)
-	assert.Equal(t, "Other 4.00 s (4.00–8.00)", rows[0].cells()[3])
-	assert.Equal(t, []string{"Third 0.00 s", "–", "–", "≤ 0.50 missed"}, rows[1].cells()[3:], "no ratio to zero, and no target met by it")
-	assert.Equal(t, "others", r.header()[3])
+	get := r.results[0]
+	get.rounds["third"] = []values{{"time": 5}, {"time": 1}, {"time": 1}}
+	cells := func() []string {
+		rows := r.rows()
+		require.Len(t, rows, 1)
+		return rows[0].cells()[2:]
+	}
+	assert.Equal(t, []string{"case", "measured", "Quaymaster", "Other", "Third", "beside", "ratio", "per round", "target"}, r.header())
+	assert.Equal(t, []string{"2.00 s (1.00–3.00)", "4.00 s (4.00–8.00)", "1.00 s (1.00–5.00)", "Third, best", "2.00", "2.00", "≤ 0.50 missed"}, cells())
+
+	get.c.metrics[0].unit = perSecond
+	assert.Equal(t, []string{"2 /s (1–3)", "4 /s (4–8)", "1 /s (1–5)", "Other, best", "0.50", "0.25", "≤ 0.50 met"}, cells())
+
+	get.c.reference = "third"
+	assert.Equal(t, []string{"Third", "2.00", "2.00", "≤ 0.50 missed"}, cells()[3:])
+
+	get.rounds["third"] = []values{{"time": 0}}
+	assert.Equal(t, []string{"0 /s", "Third", "–", "–", "≤ 0.50 missed"}, cells()[2:], "no ratio to zero, and no target met by it")
+
+	delete(get.rounds, "third")
+	assert.Equal(t, []string{"–", "–", "–", "–", "≤ 0.50 not compared"}, cells()[2:], "the reference lacks what the case needs")
+
+	get.c.reference = ""
+	assert.Equal(t, []string{"–", "Other, best", "0.50", "0.25", "≤ 0.50 met"}, cells()[2:])
 }
 
 func TestTargets(t *testing.T) {
@@ -86,14 +106,17 @@ func TestText(t *testing.T) {
 	var out bytes.Buffer
 	r := twoCases()
 	r.tmpfs = false
+	r.absent = []string{"Third was left out: missing"}
 	require.NoError(t, r.text(&out))
-	for _, want := range []string{"Quaymaster", "≤ 0.50 met", "scp was skipped: no scp", "bad failed", "no tmpfs"} {
+	for _, want := range []string{"Quaymaster", "≤ 0.50 met", "scp was skipped: no scp", "bad failed", "no tmpfs", "Third was left out: missing"} {
 		assert.Contains(t, out.String(), want)
 	}
 }
 
 func TestMarkdown(t *testing.T) {
-	text := twoCases().markdown(machine{cpu: "Fast CPU", kernel: "7.1", memory: "8 GiB", openssh: "OpenSSH_12"})
+	r := twoCases()
+	r.versions = []string{"OpenSSH_12"}
+	text := r.markdown(machine{cpu: "Fast CPU", kernel: "7.1", memory: "8 GiB"})
 	for _, want := range []string{
 		"Measured on 2030-01-02 in 1m30s by `go run ./internal/bench ssh -runs 3 -size 1GiB`.",
 		"Fast CPU", "7.1", "8 GiB", "OpenSSH_12", "- load average before: 0.25",
@@ -110,14 +133,14 @@ func TestUpdateKeepsWhatPeopleWrote(t *testing.T) {
 	mine := "# Title\n\n" + begin + "\nold\n" + end + "\n\nWhere the time goes.\n<!-- bench ftp: begin -->\nftp\n<!-- bench ftp: end -->\n"
 	require.NoError(t, os.WriteFile(file, []byte(mine), 0o600))
 	r := twoCases()
-	require.NoError(t, r.updateDocument(t.Context(), file))
+	require.NoError(t, r.updateDocument(file))
 	first, err := os.ReadFile(file)
 	require.NoError(t, err)
 	before, after, _ := strings.Cut(mine, "\nold\n")
 	assert.True(t, strings.HasPrefix(string(first), before))
 	assert.True(t, strings.HasSuffix(string(first), after))
 	assert.Contains(t, string(first), "| get | time |")
-	require.NoError(t, r.updateDocument(t.Context(), file))
+	require.NoError(t, r.updateDocument(file))
 	second, err := os.ReadFile(file)
 	require.NoError(t, err)
 	assert.Equal(t, string(first), string(second))

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strings"
@@ -23,9 +22,11 @@ type rig struct {
 	tmpfs bool   // all that is in memory
 
 	user     string
-	key      string // the clients' private key; key.pub is authorized
-	hostKey  string // of all servers
+	key      string // for SSH, the clients' private key; key.pub is authorized
+	hostKey  string // for SSH, of all servers
+	cert     string // for FTP, of all servers: a file with private key and certificate
 	profiles string // directory for profiles; "" for none
+	unpacked string // directory of programs that are not installed; "" for none
 	sizes    sizes
 }
 
@@ -41,7 +42,7 @@ func newRig(z sizes) (*rig, error) {
 	}
 	r := &rig{
 		dir: dir, root: filepath.Join(dir, "root"), local: filepath.Join(dir, "local"),
-		key: filepath.Join(dir, "key"), hostKey: filepath.Join(dir, "hostkey"), sizes: z,
+		sizes: z,
 	}
 	mounts, _ := os.ReadFile("/proc/self/mounts") // without it, tmpfs is not claimed
 	r.tmpfs = fileSystem(string(mounts), dir) == "tmpfs"
@@ -67,15 +68,6 @@ func (r *rig) fill() error {
 
 func (r *rig) close() error { return os.RemoveAll(r.dir) }
 
-// makeKey has ssh-keygen write a key pair.
-func makeKey(ctx context.Context, file string) error {
-	out, err := exec.CommandContext(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "bench", "-f", file).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("ssh-keygen: %w: %s", err, out)
-	}
-	return nil
-}
-
 // random makes a served file of random bytes and links it into the clients'
 // directory; what is there stays. It returns its name in both.
 func (r *rig) random(size int64) (string, error) {
@@ -94,6 +86,33 @@ func (r *rig) random(size int64) (string, error) {
 		return "", err
 	}
 	return name, os.Link(served, filepath.Join(r.local, name))
+}
+
+// mkdir makes a served directory in which every server may write, whoever it
+// runs as; one that is there stays.
+func (r *rig) mkdir(name string) error {
+	dir := filepath.Join(r.root, name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o777)
+}
+
+// manyFiles makes the large directory, of empty files; what is there stays.
+func (r *rig) manyFiles(n int) error {
+	dir := filepath.Join(r.root, "many")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+		return err
+	}
+	for i := range n {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("file-%07d", i)), nil, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // verify compares a file that was transferred with its source, and removes it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -29,7 +30,7 @@ func newRunner(s *suite, o options, progress io.Writer) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.profiles = o.profile
+	r.profiles, r.unpacked = o.profile, o.unpacked
 	return &runner{suite: s, options: o, rig: r, progress: progress}, nil
 }
 
@@ -38,12 +39,12 @@ func (r *runner) close() error { return r.rig.close() }
 // runAll measures every case that was asked for. A case that fails does not
 // keep the others from running.
 func (r *runner) runAll(ctx context.Context) (*report, error) {
-	for _, file := range []string{r.rig.key, r.rig.hostKey} {
-		if err := makeKey(ctx, file); err != nil {
-			return nil, err
-		}
+	if err := r.suite.setup(ctx, r.rig); err != nil {
+		return nil, err
 	}
 	rep := &report{suite: r.suite, options: r.options, tmpfs: r.rig.tmpfs, began: time.Now(), load: loadAverage()}
+	rep.absent = r.leaveOut()
+	rep.versions = r.suite.versions(ctx, r.rig)
 	for _, c := range r.suite.cases(r.rig.sizes) {
 		if !r.options.cases.MatchString(c.name) {
 			continue
@@ -68,10 +69,28 @@ func (r *runner) runAll(ctx context.Context) (*report, error) {
 	return rep, nil
 }
 
+// leaveOut drops the peers that can't run here, and says why.
+func (r *runner) leaveOut() (why []string) {
+	r.suite.peers = slices.DeleteFunc(r.suite.peers, func(p *peer) bool {
+		if p.find == nil {
+			return false
+		}
+		err := p.find(r.rig)
+		if err != nil {
+			why = append(why, fmt.Sprintf("%s was left out: %v", p.title, err))
+		}
+		return err != nil
+	})
+	for _, text := range why {
+		fmt.Fprintln(r.progress, text)
+	}
+	return why
+}
+
 // result is what a case gave: for each peer one values for each round.
 type result struct {
 	c       *benchCase
-	rounds  map[string][]values // by the name of the peer
+	rounds  map[string][]values // by the name of the peer; none if it lacks what the case needs
 	skipped string
 	err     error
 }
@@ -95,11 +114,15 @@ func (r *runner) runCase(ctx context.Context, c *benchCase) *result {
 
 // rounds warms up and measures.
 func (r *runner) rounds(ctx context.Context, res *result) error {
-	peers := r.suite.peers
-	f := &field{runner: r, c: res.c, running: make([]*server, len(peers))}
+	f := &field{runner: r, c: res.c, peers: slices.Clone(r.suite.peers), running: map[*peer]*server{}}
 	defer f.stop()
-	for i := range peers {
-		if _, err := f.measure(ctx, i, checkFull); err != nil {
+	for _, p := range r.suite.peers {
+		_, err := f.measure(ctx, p, checkFull)
+		if errors.Is(err, errNotOffered) && p.name != ours {
+			f.peers = slices.DeleteFunc(f.peers, func(q *peer) bool { return q == p })
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -108,14 +131,14 @@ func (r *runner) rounds(ctx context.Context, res *result) error {
 		runs = min(runs, res.c.runs)
 	}
 	for round := range runs {
-		for _, i := range order(len(peers), round) {
-			v, err := f.measure(ctx, i, checkSize)
+		for _, i := range order(len(f.peers), round) {
+			v, err := f.measure(ctx, f.peers[i], checkSize)
 			if err != nil {
 				return err
 			}
-			name := peers[i].name
+			name := f.peers[i].name
 			res.rounds[name] = append(res.rounds[name], v)
-			fmt.Fprintf(r.progress, "  %d/%d %-8s", round+1, runs, name)
+			fmt.Fprintf(r.progress, "  %d/%d %-9s", round+1, runs, name)
 			for _, m := range res.c.metrics {
 				fmt.Fprintf(r.progress, "  %s %s", m.name, m.unit.text(v[m.name]))
 			}
@@ -129,21 +152,21 @@ func (r *runner) rounds(ctx context.Context, res *result) error {
 type field struct {
 	runner  *runner
 	c       *benchCase
-	running []*server // by the index of their peers; nil: not now
+	peers   []*peer
+	running map[*peer]*server // nil: not now
 }
 
 // measure takes one measurement of a peer, whose server it starts if need be.
-func (f *field) measure(ctx context.Context, i int, check checking) (v values, err error) {
-	if f.running[i] == nil {
-		p := f.runner.suite.peers[i]
-		if f.running[i], err = p.start(ctx, f.runner.rig, f.c.name); err != nil {
+func (f *field) measure(ctx context.Context, p *peer, check checking) (v values, err error) {
+	if f.running[p] == nil {
+		if f.running[p], err = p.start(ctx, f.runner.rig, f.c); err != nil {
 			return nil, fmt.Errorf("start %s: %w", p.name, err)
 		}
 	}
-	v, err = one(ctx, f.c, f.running[i], check)
+	v, err = one(ctx, f.c, f.running[p], check)
 	if err == nil && f.c.fresh {
-		f.running[i].stop()
-		f.running[i] = nil
+		f.running[p].stop()
+		f.running[p] = nil
 	}
 	return v, err
 }

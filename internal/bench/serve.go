@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/subtle"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/quaymaster/quaymaster"
 	"github.com/quaymaster/quaymaster/auth"
+	"github.com/quaymaster/quaymaster/ftp"
 	"github.com/quaymaster/quaymaster/scp"
 	"github.com/quaymaster/quaymaster/sftp"
 	"github.com/quaymaster/quaymaster/sshd"
@@ -36,41 +39,64 @@ func commands() map[string]sshd.Handler {
 	}
 }
 
-// serve is our server with its default settings, until its input ends.
+// serving is what the flags say.
+type serving struct {
+	root              string
+	user              string
+	hostKey           string // makes it the SSH server
+	authorized        string
+	password          string // makes it the FTP server
+	cert              string
+	cpuFile, heapFile string
+}
+
+// serve is one of our servers with its default settings, until its input ends.
 func serve(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
+	var o serving
 	flags := flag.NewFlagSet(serveCommand, flag.ContinueOnError)
-	root := flags.String("root", "", "`directory` to serve")
-	hostKey := flags.String("hostkey", "", "private key `file`")
-	user := flags.String("user", "", "`name` of the only user")
-	authorized := flags.String("authorized", "", "`file` with the user's public key")
-	cpu := flags.String("cpuprofile", "", "`file` for the CPU profile")
-	heap := flags.String("heapprofile", "", "`file` for the heap profile")
+	flags.StringVar(&o.root, "root", "", "`directory` to serve")
+	flags.StringVar(&o.user, "user", "", "`name` of the only user")
+	flags.StringVar(&o.hostKey, "hostkey", "", "for SSH, private key `file`")
+	flags.StringVar(&o.authorized, "authorized", "", "for SSH, `file` with the user's public key")
+	flags.StringVar(&o.password, "password", "", "for FTP, of the user")
+	flags.StringVar(&o.cert, "cert", "", "for FTP, `file` with private key and certificate; none: no TLS")
+	flags.StringVar(&o.cpuFile, "cpuprofile", "", "`file` for the CPU profile")
+	flags.StringVar(&o.heapFile, "heapprofile", "", "`file` for the heap profile")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	fsys, err := osfs.Open(*root, nil)
+	fsys, err := osfs.Open(o.root, nil)
 	if err != nil {
 		return err
 	}
 	defer fsys.Close()
-	srv, err := newServer(fsys, *hostKey, *user, *authorized)
+	newServer := newSSHServer
+	if o.password != "" {
+		newServer = newFTPServer
+	}
+	srv, err := newServer(fsys, o)
 	if err != nil {
 		return err
 	}
-	stop, err := startProfile(*cpu)
+	stop, err := startProfile(o.cpuFile)
 	if err != nil {
 		return err
 	}
-	err = serveUntil(ctx, srv, stdin, stdout, *heap)
+	err = serveUntil(ctx, srv, stdin, stdout, o.heapFile)
 	return errors.Join(err, stop())
 }
 
-func newServer(fsys *osfs.FS, hostKey, user, authorized string) (*sshd.Server, error) {
-	key, err := sshd.LoadHostKey(hostKey)
+// serveLog is where our servers log to.
+func serveLog() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+func newSSHServer(fsys *osfs.FS, o serving) (quaymaster.Server, error) {
+	key, err := sshd.LoadHostKey(o.hostKey)
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(authorized)
+	f, err := os.Open(o.authorized)
 	if err != nil {
 		return nil, err
 	}
@@ -81,15 +107,36 @@ func newServer(fsys *osfs.FS, hostKey, user, authorized string) (*sshd.Server, e
 	}
 	return &sshd.Server{
 		HostKeys:   []ssh.Signer{key},
-		Auth:       &auth.Static{Users: map[string]*auth.User{user: {AuthorizedKeys: keys, Home: auth.Home(fsys)}}},
+		Auth:       &auth.Static{Users: map[string]*auth.User{o.user: {AuthorizedKeys: keys, Home: auth.Home(fsys)}}},
 		Subsystems: map[string]sshd.Handler{"sftp": &sftp.Handler{}},
 		Commands:   commands(),
-		Logger:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Logger:     serveLog(),
 	}, nil
 }
 
+// newFTPServer verifies passwords without hashing, so that a login costs what
+// the server makes of it; the others hash as little as they can.
+func newFTPServer(fsys *osfs.FS, o serving) (quaymaster.Server, error) {
+	check := func(_ context.Context, r *auth.Request) (*auth.Identity, error) {
+		got, ok := r.Cred.(auth.Password)
+		if !ok || r.User != o.user || subtle.ConstantTimeCompare([]byte(got), []byte(o.password)) != 1 {
+			return nil, auth.ErrDenied
+		}
+		return &auth.Identity{User: r.User, Home: auth.Home(fsys)}, nil
+	}
+	srv := &ftp.Server{Auth: auth.Func(check), Logger: serveLog()}
+	if o.cert != "" {
+		pair, err := tls.LoadX509KeyPair(o.cert, o.cert)
+		if err != nil {
+			return nil, err
+		}
+		srv.TLS, srv.TLSMode = &tls.Config{Certificates: []tls.Certificate{pair}}, ftp.TLSOptional
+	}
+	return srv, nil
+}
+
 // serveUntil says where it listens, serves, and obeys stdin.
-func serveUntil(ctx context.Context, srv *sshd.Server, stdin io.Reader, stdout io.Writer, heap string) error {
+func serveUntil(ctx context.Context, srv quaymaster.Server, stdin io.Reader, stdout io.Writer, heap string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err

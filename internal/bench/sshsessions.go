@@ -10,101 +10,32 @@ import (
 )
 
 const (
-	loginsFor     = 2 * time.Second      // one measurement
 	statEvery     = 2 * time.Millisecond // of the latency case
 	busyClients   = 4                    // that download meanwhile
 	getsEach      = 2                    // files that each of them fetches
 	fewestSamples = 100                  // that a 99th percentile can be taken of
 )
 
-// logins counts how many connections a second come in.
+// logins are by public key.
 func logins() *benchCase {
-	return &benchCase{
-		name: "login",
-		about: fmt.Sprintf("%d workers connect, log in with an Ed25519 key and close, for %v; x/crypto/ssh client, curve25519-sha256, aes128-gcm",
-			clients, loginsFor),
-		metrics: []metric{{"logins", perSecond, target{ratioAtLeast, 10}}, {serverCPU, unit{"ms each", 2}, target{}}, {clientCPU, unit{"ms each", 2}, target{}}},
-		measure: func(ctx context.Context, s *server, _ checking) (values, error) {
-			cfg, err := leanConfig(s.rig)
+	return loginCase(&benchCase{
+		name:  "login",
+		about: "log in with an Ed25519 key and close; x/crypto/ssh client, curve25519-sha256, aes128-gcm",
+	}, target{ratioAtLeast, 10}, func(s *server) (func(context.Context) error, error) {
+		cfg, err := leanConfig(s.rig)
+		return func(ctx context.Context) error {
+			l, err := login(ctx, s, cfg)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			begin := time.Now()
-			var counts [clients]int
-			err = inParallel(clients, clients, func(worker, _ int) error {
-				for time.Since(begin) < loginsFor {
-					l, err := login(ctx, s, cfg)
-					if err != nil {
-						return err
-					}
-					if err := l.hangUp(); err != nil {
-						return err
-					}
-					counts[worker]++
-				}
-				return nil
-			})
-			took := time.Since(begin).Seconds()
-			n := 0
-			for _, c := range counts {
-				n += c
-			}
-			return values{"logins": float64(n) / took, work: float64(n) / 1000}, err
-		},
-	}
+			return l.hangUp()
+		}, err
+	})
 }
 
-// idleSessions measures what a session costs that does nothing. A server that
-// has a process for each is asked for fewer, and for the share of memory that
-// belongs to each (PSS), because they have most pages in common.
 func idleSessions(z sizes) *benchCase {
-	return &benchCase{
-		name: "idle",
-		about: fmt.Sprintf("memory of a session with an SFTP channel that does nothing: ours, growth of the resident set by %d sessions; "+
-			"others, proportional set size of the processes of %d sessions", z.ours, z.theirs),
-		metrics: []metric{{"memory", kib, target{oursAtMost, 56}}},
-		fresh:   true,
-		runs:    3,
-		measure: func(ctx context.Context, s *server, _ checking) (v values, err error) {
-			alone, err := s.settledRSS(ctx)
-			if err != nil {
-				return nil, err
-			}
-			n := z.ours
-			if s.peer.name != ours {
-				n = z.theirs
-			}
-			f, err := dialFleet(ctx, s, n)
-			if err != nil {
-				return nil, err
-			}
-			defer func() { err = errors.Join(err, f.close()) }()
-			full, err := s.settledRSS(ctx)
-			if err != nil {
-				return nil, err
-			}
-			used := full - alone
-			if s.peer.name != ours {
-				if used, err = sessionsPSS(s.pid()); err != nil {
-					return nil, err
-				}
-			}
-			if s.snapshot != nil {
-				err = s.snapshot() // with the sessions still there
-			}
-			return values{"memory": float64(used) / float64(n)}, err
-		},
-	}
-}
-
-// sessionsPSS is the memory of all processes that the server has for sessions.
-func sessionsPSS(pid int) (int64, error) {
-	all, err := treeMemory(pid, "smaps_rollup", "Pss")
-	if err != nil {
-		return 0, err
-	}
-	listener, err := memory(pid, "smaps_rollup", "Pss")
-	return all - listener, err
+	return idleCase(z, &benchCase{name: "idle", about: "a session with an SFTP channel"}, target{oursAtMost, 56},
+		func(ctx context.Context, s *server, n int) (sessions, error) { return dialFleet(ctx, s, n) })
 }
 
 // statLatency asks for attributes at a steady pace while others download.

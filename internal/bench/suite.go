@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -11,6 +12,10 @@ type suite struct {
 	name  string
 	peers []*peer // ours is the first
 	cases func(sizes) []*benchCase
+	// setup makes what all servers and clients of the suite need.
+	setup func(ctx context.Context, r *rig) error
+	// versions tells which programs take part besides ours, a line each.
+	versions func(ctx context.Context, r *rig) []string
 }
 
 // sizes is how much the cases of a run move; -size shrinks all of it.
@@ -18,6 +23,7 @@ type sizes struct {
 	big     int64 // one large file
 	part    int64 // one of several at the same time
 	small   int   // number of small files
+	few     int   // of those that go through one connection
 	entries int   // in the large directory
 	ours    int   // idle sessions on our server
 	theirs  int   // and on others, which have processes for them
@@ -36,6 +42,7 @@ func sizesFor(big byteSize) sizes {
 		big:     int64(big),
 		part:    max(1, int64(big)/4),
 		small:   share(10_000),
+		few:     share(2000),
 		entries: share(100_000),
 		ours:    share(2000),
 		theirs:  share(100),
@@ -56,10 +63,19 @@ type benchCase struct {
 	prepare func(ctx context.Context, r *rig) error
 	// measure does the work once with s and returns one value for each metric
 	// but serverCPU and clientCPU. When check is full, it compares contents too.
+	// errNotOffered leaves a peer out of the case.
 	measure func(ctx context.Context, s *server, check checking) (values, error)
+	// secure has the servers offer TLS, where they can also do without.
+	secure bool
+	// reference names the peer that ratios and targets are about; "" is the best
+	// of the others, by the median of each metric.
+	reference string
 	// fresh starts a new server for each measurement, where memory counts.
 	fresh bool
 }
+
+// errNotOffered means that a server lacks what a case is about.
+var errNotOffered = errors.New("not offered")
 
 // checking says how thoroughly a measurement verifies what was moved.
 type checking int
@@ -101,9 +117,18 @@ var (
 	perSecond = unit{"/s", 0}
 	cpuPerGiB = unit{"s/GiB", 2}
 	millis    = unit{"ms", 2}
+	millisOf  = unit{"ms each", 2}
 	kib       = unit{"KiB", 0}
 	mib       = unit{"MiB", 1}
 )
+
+// better reports whether a is a better value than b.
+func (u unit) better(a, b float64) bool {
+	if u == perSecond {
+		return a > b
+	}
+	return a < b
+}
 
 func (u unit) text(v float64) string { return fmt.Sprintf("%.*f %s", u.digits, v, u.suffix) }
 
