@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -53,7 +54,7 @@ func (c *FTPCommands) read(text string) error {
 	return eachItem(text, func(item string) error {
 		name := strings.ToUpper(item)
 		if !slices.Contains(known, name) {
-			return unknownName(item, known)
+			return fmt.Errorf("is no command of FTP; the nearest is %q", nearest(name, known))
 		}
 		if !slices.Contains(*c, name) {
 			*c = append(*c, name)
@@ -70,7 +71,7 @@ func (*Charset) kind() string { return "name of a character set" }
 func (c *Charset) read(text string) error {
 	set, ok := charset.Named(text)
 	if !ok {
-		return unknownName(text, charset.Names())
+		return fmt.Errorf("is no character set that is known here; the nearest is %q", nearest(text, charset.Names()))
 	}
 	c.Charset = set
 	return nil
