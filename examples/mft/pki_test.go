@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/quaymaster/quaymaster/auth"
 )
 
 // issuer is an authority for certificates.
@@ -77,6 +79,7 @@ func cmdPKI(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		ca.issue(file, name, int64(serial)+2)
 	}
+	ca.issue("second.pem", "Anna2", 5)
 	ca.issue("server.pem", "localhost", 100)
 	ca.issue("server2.pem", "localhost", 101)
 	newIssuer(ts, "otherca.pem").issue("other.pem", "anna", 2)
@@ -102,4 +105,16 @@ func (i *issuer) revoke(serial int64) {
 	}, i.cert, i.key)
 	i.ts.Check(err)
 	writePEM(i.ts, "revoked.crl", &pem.Block{Type: "X509 CRL", Bytes: der})
+}
+
+// cmdCode sets a variable to the one-time code of this moment.
+func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: code KEY VAR")
+	}
+	key, err := auth.ParseTOTPKey(args[0])
+	ts.Check(err)
+	code, err := key.Code(time.Now())
+	ts.Check(err)
+	ts.Setenv(args[1], code)
 }

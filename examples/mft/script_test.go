@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 //	pki                     make ca.pem, NAME.pem with a certificate in that name
 //	                        and its key, other.pem for anna by another authority,
 //	                        and server.pem; revoke NAME makes revoked.crl
+//	code KEY VAR            set $VAR to the one-time code of this moment
 //	certify CA KEY USER     make a certificate, KEY-cert.pub
 //	await REGEXP FILE       wait until FILE holds a match
 //	value FILE WORD VAR     set $VAR to what follows WORD on a line of FILE
@@ -46,7 +47,7 @@ func TestScripts(t *testing.T) {
 			"sftp": cmdSFTP, "begin": cmdBegin, "finish": cmdFinish,
 			"ssh": cmdSSH, "certify": cmdCertify, "await": cmdAwait,
 			"newkey": cmdNewKey, "exitcode": cmdExitCode, "value": cmdValue,
-			"pki": cmdPKI, "revoke": cmdRevoke,
+			"pki": cmdPKI, "revoke": cmdRevoke, "code": cmdCode,
 		},
 		Setup: func(env *testscript.Env) error {
 			// Else each program under the race detector waits a second at its end.
