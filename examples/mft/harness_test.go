@@ -27,6 +27,7 @@ type stateKey struct{}
 type state struct {
 	servers map[string]*server
 	upload  *halfUpload
+	ca      *issuer
 }
 
 func stateOf(ts *testscript.TestScript) *state { return ts.Value(stateKey{}).(*state) }
@@ -35,7 +36,8 @@ func stateOf(ts *testscript.TestScript) *state { return ts.Value(stateKey{}).(*s
 type server struct {
 	cmd  *exec.Cmd
 	done chan error
-	addr string
+	addr string          // of the first listener
+	more [][2]string     // protocol and address of each
 	keys map[string]bool // fingerprints that it announced
 }
 
@@ -79,19 +81,28 @@ func cmdServer(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return srv.readAnnouncement(ts.ReadFile(name + ".out"))
 	})
-	_, port, err := net.SplitHostPort(srv.addr)
-	ts.Check(err)
-	ts.Setenv(name+"_PORT", port)
+	for _, l := range srv.more {
+		_, port, err := net.SplitHostPort(l[1])
+		ts.Check(err)
+		ts.Setenv(name+"_"+strings.ToUpper(l[0])+"_PORT", port)
+		if l[1] == srv.addr {
+			ts.Setenv(name+"_PORT", port)
+		}
+	}
 }
 
 // readAnnouncement is true when all lines are there.
 func (s *server) readAnnouncement(text string) bool {
 	lines := bufio.NewScanner(strings.NewReader(text))
+	s.more = nil
 	for lines.Scan() {
 		words := strings.Fields(lines.Text())
 		switch {
-		case len(words) == 3 && words[0] == "listening" && words[1] == "sftp":
-			s.addr = words[2]
+		case len(words) == 3 && words[0] == "listening":
+			s.more = append(s.more, [2]string{words[1], words[2]})
+			s.addr = s.more[0][1]
+		case len(words) == 3 && words[0] == "certificate":
+			s.keys[words[2]] = true
 		case len(words) == 4 && words[0] == "host" && words[1] == "key":
 			s.keys[words[3]] = true
 		}

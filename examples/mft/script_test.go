@@ -16,7 +16,9 @@ func TestMain(m *testing.M) {
 // The scripts run the whole program. Besides the usual commands they have
 //
 //	server NAME ARGS...     start mft in the background and wait until it listens;
-//	                        sets $NAME_PORT; output in NAME.out and NAME.err
+//	                        sets $NAME_PORT for the first listener and, by its
+//	                        protocol, $NAME_FTP_PORT and so on for each; output
+//	                        in NAME.out and NAME.err
 //	halt NAME               SIGTERM, and wait for the exit code 0
 //	term NAME               SIGTERM, and wait until it takes no connections
 //	sftp NAME [-user U] [-password P] [-key FILE] VERB ARGS...
@@ -28,6 +30,10 @@ func TestMain(m *testing.M) {
 //	finish                  do the rest
 //	exitcode N PROGRAM ...  run a program that must end with this code
 //	newkey FILE             make a key pair, FILE and FILE.pub
+//	pki                     make ca.pem, NAME.pem with a certificate in that name
+//	                        and its key, other.pem for anna by another authority,
+//	                        and server.pem; revoke NAME makes revoked.crl
+//	code KEY VAR            set $VAR to the one-time code of this moment
 //	certify CA KEY USER     make a certificate, KEY-cert.pub
 //	await REGEXP FILE       wait until FILE holds a match
 //	value FILE WORD VAR     set $VAR to what follows WORD on a line of FILE
@@ -41,6 +47,7 @@ func TestScripts(t *testing.T) {
 			"sftp": cmdSFTP, "begin": cmdBegin, "finish": cmdFinish,
 			"ssh": cmdSSH, "certify": cmdCertify, "await": cmdAwait,
 			"newkey": cmdNewKey, "exitcode": cmdExitCode, "value": cmdValue,
+			"pki": cmdPKI, "revoke": cmdRevoke, "code": cmdCode,
 		},
 		Setup: func(env *testscript.Env) error {
 			// Else each program under the race detector waits a second at its end.
@@ -49,8 +56,11 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "openssh" {
+			switch cond {
+			case "openssh":
 				return havePeer("sftp", "scp", "ssh", "ssh-keygen")
+			case "curl":
+				return havePeer("curl")
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},

@@ -27,7 +27,7 @@ type Place struct {
 // Set is the accounts of one configuration.
 type Set struct {
 	static *auth.Static
-	logins auth.Authenticator // static, and what goes around it
+	logins auth.Authenticator // static, and what goes around it but for a door
 	homes  []*home
 	log    *slog.Logger
 }
@@ -63,8 +63,9 @@ func New(cfg *config.Config, private []Place, log *slog.Logger) (*Set, error) {
 	return set, nil
 }
 
-// Authenticator decides about logins.
-func (s *Set) Authenticator() auth.Authenticator { return s.logins }
+// Authenticator decides about the logins of a service. What it remembers, such
+// as the one-time codes that were used, it shares with those of others.
+func (s *Set) Authenticator(w Ways) auth.Authenticator { return &door{inner: s.logins, ways: w} }
 
 // Account returns the account of a user who is logged in; nil when id is of
 // another Authenticator.
@@ -100,10 +101,14 @@ type builder struct {
 
 // around puts around static what accounts ask for besides their credentials.
 func (b *builder) around(static *auth.Static) auth.Authenticator {
-	var logins auth.Authenticator = static
+	byCertificate := &certified{inner: static, users: make(map[string]*auth.User)}
+	var logins auth.Authenticator = byCertificate
 	rules := make(map[string]config.Rules)
 	codes := make(map[string]*auth.TOTPKey)
 	for _, a := range b.cfg.Accounts {
+		if user := static.Users[a.Name]; user != nil && a.ByCertificate() {
+			byCertificate.users[a.Name] = user
+		}
 		if len(a.Source) > 0 {
 			rules[a.Name] = a.Source
 		}

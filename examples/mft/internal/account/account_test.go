@@ -42,7 +42,7 @@ func TestUnknownUserCostsTheStoredHash(t *testing.T) {
 	if set.static.Decoy != bcryptHash {
 		t.Errorf("decoy is %q", set.static.Decoy)
 	}
-	_, err := set.Authenticator().Authenticate(t.Context(), &auth.Request{User: "nobody", Cred: auth.Password("p")})
+	_, err := set.Authenticator(Ways{Password: true}).Authenticate(t.Context(), &auth.Request{User: "nobody", Cred: auth.Password("p")})
 	if !errors.Is(err, auth.ErrDenied) {
 		t.Error(err)
 	}
@@ -83,7 +83,7 @@ func TestSourceFilter(t *testing.T) {
 	proven.Proven = true
 	ask := func(ip string, cred auth.Credential) (*auth.Identity, error) {
 		conn := &quaymaster.Conn{ID: "c", Remote: &net.TCPAddr{IP: net.ParseIP(ip), Port: 1}}
-		return set.Authenticator().Authenticate(t.Context(), &auth.Request{Conn: conn, User: "a", Cred: cred})
+		return set.Authenticator(Ways{Password: true}).Authenticate(t.Context(), &auth.Request{Conn: conn, User: "a", Cred: cred})
 	}
 	for _, cred := range []auth.Credential{auth.Password("pw"), proven} {
 		id, err := ask("192.0.2.1", cred)

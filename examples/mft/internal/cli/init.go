@@ -15,7 +15,8 @@ func (m *Main) initCommand() *cobra.Command {
 		Short: "Write a new configuration with fresh keys and one account",
 		Long: `Write a new configuration with fresh keys and one account.
 
-DIR/configuration gets server.ini and the host keys, DIR/home the home folders.
+DIR/configuration gets server.ini, the host keys and a self-signed certificate,
+DIR/home the home folders. SFTP is on, FTP is prepared and off.
 The password of the account is printed once; only its hash is stored. Nothing
 that exists is overwritten.`,
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/quaymaster/quaymaster/examples/mft/internal/certificate"
 	"github.com/quaymaster/quaymaster/examples/mft/internal/config"
 	"github.com/quaymaster/quaymaster/examples/mft/internal/endpoint"
 	"github.com/quaymaster/quaymaster/examples/mft/internal/instance"
@@ -71,13 +73,21 @@ func (m *Main) start(ctx context.Context, file string, grace time.Duration, leve
 	umask.Set(cfg.Server.Umask)
 	inst.Recover()
 	return m.runEndpoints(ctx, grace, inst.Specs, func(w io.Writer, _ []endpoint.Endpoint) error {
-		for _, key := range inst.HostKeys {
-			if _, err := fmt.Fprintf(w, "host key %s %s\n", key.Type(), ssh.FingerprintSHA256(key)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return fingerprints(w, inst)
 	})
+}
+
+// fingerprints writes by what clients know the services.
+func fingerprints(w io.Writer, inst *instance.Instance) error {
+	var b strings.Builder
+	for _, key := range inst.HostKeys {
+		fmt.Fprintf(&b, "host key %s %s\n", key.Type(), ssh.FingerprintSHA256(key))
+	}
+	for _, cert := range inst.Certificates {
+		fmt.Fprintf(&b, "certificate SHA-256 %s\n", certificate.Fingerprint(cert))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // exposed says that others can read the configuration, which holds hashes of

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -39,6 +40,9 @@ func (l *loader) checkService(s *Service) {
 	}
 	if s.Type == "ssh" && !s.SFTP && !s.SCP && len(s.Commands) == 0 && s.Enabled {
 		l.add(s.Errorf("sftp", "without SFTP, SCP and ssh_commands the service has nothing to offer: set enabled = No instead"))
+	}
+	if s.Type == "ftp" || s.Type == "ftpsi" {
+		l.checkFTP(s)
 	}
 	if s.ProxiesOnly && len(s.Proxies) == 0 {
 		l.add(s.Errorf("proxy_protocol_required", "nobody could connect: set proxy_protocol_networks"))
@@ -90,7 +94,7 @@ func (l *loader) checkCredentials(a *Account) {
 	const option = "required_credentials"
 	keys := a.KeysPath != "" || a.KeysContent != "" || len(l.cfg.Server.TrustedCAs) > 0
 	switch {
-	case a.Password == "" && !keys:
+	case a.Password == "" && !keys && !l.byCertificate(a):
 		l.add(a.Errorf("", "nothing to log in with: set password, ssh_authorized_keys_path or ssh_authorized_keys_content, or enabled = No"))
 	case a.Credentials.Password && a.Password == "":
 		l.add(a.Errorf(option, "asks for a password, but there is none"))
@@ -98,6 +102,16 @@ func (l *loader) checkCredentials(a *Account) {
 		l.add(a.Errorf(option, "asks for a key, but there is none"))
 	}
 }
+
+// byCertificate tells whether a can log in somewhere by a client certificate.
+func (l *loader) byCertificate(a *Account) bool {
+	return a.ByCertificate() && slices.ContainsFunc(l.cfg.Services, func(s *Service) bool {
+		return s.Enabled && s.CertificateLogin && len(s.ClientCAs) > 0
+	})
+}
+
+// ByCertificate tells whether a client certificate alone lets in.
+func (a *Account) ByCertificate() bool { return a.Certificate && a.Credentials == Credentials{} }
 
 func (l *loader) checkTemplate(a *Account, option, template string) {
 	if _, err := folder.Expand(template, a.Name); err != nil {

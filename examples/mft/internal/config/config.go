@@ -30,40 +30,6 @@ type Server struct {
 	RevokedKeys string   `option:"ssh_revoked_keys" doc:"File with public keys that let nobody in: keys, one on each line, or a list as \"ssh-keygen -k\" makes it, also of certificates and authorities. It is read again whenever it changes. While it can't be read no key lets anybody in."`
 }
 
-// Service is one section [services/ID]: a listener.
-type Service struct {
-	Origin
-	ID          string
-	Name        string        `option:"name" default:"undefined-service-name" doc:"Name of the service, for people."`
-	Enabled     bool          `option:"enabled" default:"Yes" doc:"Whether the service is started."`
-	Description string        `option:"description" multiline:"yes" doc:"Free text."`
-	Type        string        `option:"type" required:"yes" values:"ssh" doc:"The protocol."`
-	Address     string        `option:"address" default:"127.0.0.1" doc:"IP address or host name on which the service listens; \"0.0.0.0\" or \"::\" for all."`
-	Port        uint16        `option:"port" required:"yes" doc:"TCP port; 0 lets the operating system choose one."`
-	ServerKeys  []string      `option:"ssh_server_keys" required:"yes" doc:"Files with the host keys, one for each algorithm. Nobody but the owner may be able to read them."`
-	Message     string        `option:"before_login_message" multiline:"yes" doc:"Text that clients show before the login."`
-	IdleTimeout time.Duration `option:"idle_connection_timeout" default:"300" doc:"Seconds without traffic after which a connection is closed; 0 for no limit."`
-	SFTP        bool          `option:"sftp" default:"Yes" doc:"Whether the service offers SFTP."`
-	SCP         bool          `option:"scp" default:"Yes" doc:"Whether the service offers SCP, as \"scp -O\", pscp and libraries speak it."`
-	Commands    Commands      `option:"ssh_commands" doc:"Commands that clients may run: \"cksum\", \"crc32\", \"md5sum\", \"sha1sum\", \"sha224sum\", \"sha256sum\", \"sha384sum\" and \"sha512sum\" for digests of files that they can read, \"df\", and \"cd\", \"echo\", \"pwd\" and \"true\", by which rclone finds out what is there. They run inside of mft, and change nothing; there is no shell."`
-
-	AnnouncedKeys []string   `option:"ssh_announced_server_keys" doc:"Files with host keys that are not used, but told to clients that are logged in, with proof: the next key before it comes into ssh_server_keys, or the last one after it went."`
-	CipherList    Algorithms `option:"ssh_cipher_list" default:"secure" doc:"The algorithms: \"secure\", or \"legacy\", which adds SHA-1 and finite-field key exchanges for old clients and is dangerous, or the names of key exchanges, ciphers, MACs and signatures. What is not named of a kind is as in \"secure\"."`
-	CipherOrder   string     `option:"ssh_cipher_order" default:"server" values:"server,client" doc:"Whose order of ciphers decides. With \"server\", clients that know AES-GCM get it, which is the fastest on most machines."`
-
-	SecurityPolicy string   `option:"security_policy" default:"DEFAULT-SECURITY-POLICY" doc:"ID of the security policy that guards the service."`
-	MaxConns       Count    `option:"maximum_concurrent_connections" default:"10000" doc:"Connections at the same time; 0 for no limit."`
-	Proxies        Networks `option:"proxy_protocol_networks" doc:"Networks of the proxies that send the client's address ahead of each connection, in the PROXY protocol, version 1 or 2. From there a connection without that is closed; from elsewhere it would not be believed."`
-	ProxiesOnly    bool     `option:"proxy_protocol_required" default:"No" doc:"Whether connections from elsewhere than proxy_protocol_networks are closed."`
-
-	Upload             Rate `option:"upload_rate" default:"0" doc:"Bytes per second that all clients of the service together may send; 0 for no limit."`
-	Download           Rate `option:"download_rate" default:"0" doc:"The same for what they receive."`
-	UploadPerUser      Rate `option:"upload_rate_per_user" default:"0" doc:"Bytes per second that one user may send in all sessions together; 0 for no limit."`
-	DownloadPerUser    Rate `option:"download_rate_per_user" default:"0" doc:"The same for what one user receives."`
-	UploadPerSession   Rate `option:"upload_rate_per_session" default:"0" doc:"Bytes per second that one session may send; 0 for no limit."`
-	DownloadPerSession Rate `option:"download_rate_per_session" default:"0" doc:"The same for what one session receives."`
-}
-
 // DefaultPolicy is the ID of the security policy that is always there.
 const DefaultPolicy = "DEFAULT-SECURITY-POLICY"
 
@@ -105,6 +71,7 @@ type Account struct {
 	CreateHome     bool   `option:"create_home_folder" default:"No" doc:"Whether a missing home folder is made at the first login."`
 
 	Credentials  Credentials `option:"required_credentials" default:"any" doc:"What a login takes: the password, a key (also one with a certificate), both, in which case the key comes first, or any one of them."`
+	Certificate  bool        `option:"allow_certificate_authentication" default:"Yes" doc:"Whether the account may log in to FTP services with a client certificate in its name, where required_credentials is \"any\"."`
 	SecondFactor string      `option:"multi_factor_authentication" secret:"yes" doc:"Key of the one-time codes that a login takes besides, as an otpauth URI or as its secret in base 32. \"mft generate-totp\" makes one."`
 	Source       Rules       `option:"source_ip_filter" doc:"From where the account may log in, as in the security policy. Empty: from everywhere."`
 

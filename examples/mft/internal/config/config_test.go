@@ -121,7 +121,7 @@ func TestErrors(t *testing.T) {
 		{"unknown family", "[servces/x]\n", []string{
 			`server.ini:1: [servces/x] unknown kind of section; the nearest is "services"`}},
 		{"bad values", "[services/a]\ntype = ftps\nport = 70000\nenabled = true\nidle_connection_timeout = 5m\nssh_server_keys = ,\naddress = a:b\n", []string{
-			`server.ini:2: [services/a] type: "ftps" is not one of: ssh; the nearest is "ssh"`,
+			`server.ini:2: [services/a] type: "ftps" is not one of: ssh, ftp, ftpsi; the nearest is "ftp"`,
 			`server.ini:3: [services/a] port: "70000" is not a port, 0 to 65535`,
 			`server.ini:4: [services/a] enabled: "true" is neither Yes nor No`,
 			`server.ini:5: [services/a] idle_connection_timeout: "5m" is not a whole number of seconds`,
@@ -129,8 +129,10 @@ func TestErrors(t *testing.T) {
 			`server.ini:7: [services/a] address: "a:b" is neither an IP address nor a host name`}},
 		{"required", "[services/a]\ntype =\n", []string{
 			`server.ini:1: [services/a] port: required, but not set`,
-			`server.ini:1: [services/a] ssh_server_keys: required, but not set`,
 			`server.ini:2: [services/a] type: required, but not set`}},
+		{"required of a type", "[services/a]\ntype = ssh\n", []string{
+			`server.ini:1: [services/a] port: required, but not set`,
+			`server.ini:1: [services/a] ssh_server_keys: required, but not set`}},
 		{"option twice", "[server]\nname = a\nname = b\n  c\numask = 022\n", []string{
 			`server.ini:3: [server] name: set twice in this section; the first is in line 2`}},
 		{"section twice", "[server]\n[server]\n", []string{

@@ -131,10 +131,16 @@ func (l *loader) family(name string, o *Origin) (*Family, string) {
 
 // decode sets the fields of v, a pointer to the struct of the family.
 func (l *loader) decode(family *Family, read map[string]string, v reflect.Value, o *Origin) {
+	kind := family.typeOf(read)
+	others := make(map[string]*Option) // that sections of another type have
 	known := make(map[string]bool, len(family.Options))
 	names := make([]string, 0, len(family.Options))
 	for i := range family.Options {
 		opt := &family.Options[i]
+		if !opt.has(kind) {
+			others[opt.Name] = opt
+			continue
+		}
 		known[opt.Name] = true
 		names = append(names, opt.Name)
 		text, there := read[opt.Name]
@@ -142,7 +148,7 @@ func (l *loader) decode(family *Family, read map[string]string, v reflect.Value,
 			text, there = opt.Default, true
 		}
 		if text == "" {
-			if opt.Required {
+			if opt.Required && (kind != "" || opt.For == nil) {
 				l.add(o.Errorf(opt.Name, "required, but not set"))
 			}
 			continue
@@ -152,7 +158,11 @@ func (l *loader) decode(family *Family, read map[string]string, v reflect.Value,
 		}
 	}
 	for name := range o.lines {
-		if !known[name] {
+		switch other := others[name]; {
+		case known[name]:
+		case other != nil:
+			l.add(o.Errorf(name, "only the type %s has this option; the nearest of %s is %q", strings.Join(other.For, " or "), kind, nearest(name, names)))
+		default:
 			l.add(o.Errorf(name, "unknown option; the nearest is %q", nearest(name, names)))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,27 +49,50 @@ func tables() string {
 		if f.Single {
 			title = f.Name
 		}
-		fmt.Fprintf(&b, "### [%s]\n\n| option | value | default | meaning |\n|---|---|---|---|\n", title)
-		for _, o := range f.Options {
-			value := o.Kind
-			if o.Values != nil {
-				value = "`" + strings.Join(o.Values, "`, `") + "`"
+		fmt.Fprintf(&b, "### [%s]\n\n", title)
+		for _, types := range typesOf(f.Options) {
+			if types != "" {
+				fmt.Fprintf(&b, "With `type = %s`:\n\n", strings.ReplaceAll(types, ",", "` or `type = "))
 			}
-			if o.Multiline {
-				value += ", several lines"
+			b.WriteString("| option | value | default | meaning |\n|---|---|---|---|\n")
+			for _, o := range f.Options {
+				if strings.Join(o.For, ",") == types {
+					b.WriteString(row(o))
+				}
 			}
-			byDefault := ""
-			switch {
-			case o.Required:
-				byDefault = "required"
-			case o.Default != "":
-				byDefault = "`" + o.Default + "`"
-			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", o.Name, value, byDefault, o.Doc)
+			b.WriteString("\n")
 		}
-		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+// typesOf returns for which types there are options, "" for all first.
+func typesOf(options []config.Option) []string {
+	types := []string{""}
+	for _, o := range options {
+		if t := strings.Join(o.For, ","); !slices.Contains(types, t) {
+			types = append(types, t)
+		}
+	}
+	return types
+}
+
+func row(o config.Option) string {
+	value := o.Kind
+	if o.Values != nil {
+		value = "`" + strings.Join(o.Values, "`, `") + "`"
+	}
+	if o.Multiline {
+		value += ", several lines"
+	}
+	byDefault := ""
+	switch {
+	case o.Required:
+		byDefault = "required"
+	case o.Default != "":
+		byDefault = "`" + o.Default + "`"
+	}
+	return fmt.Sprintf("| `%s` | %s | %s | %s |\n", o.Name, value, byDefault, o.Doc)
 }
 
 // Every field must have a type that can be read, and say what it means.

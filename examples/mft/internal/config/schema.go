@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ type Option struct {
 	Multiline bool
 	Secret    bool     // values are never quoted
 	Values    []string // the only ones allowed; nil: any
+	For       []string // types of sections that have it; nil: all
 	Doc       string
 	field     []int
 }
@@ -42,8 +44,20 @@ func Families() []Family {
 }
 
 func familyOf(name string, single bool, t reflect.Type) Family {
-	f := Family{Name: name, Single: single, kind: t}
-	for _, field := range reflect.VisibleFields(t) {
+	return Family{Name: name, Single: single, Options: optionsOf(t, nil, nil), kind: t}
+}
+
+// optionsOf returns the options of a struct and of those that are embedded in
+// it, which have a tag with the types of sections that they are for.
+func optionsOf(t reflect.Type, index []int, types []string) []Option {
+	var options []Option
+	for i := range t.NumField() {
+		field := t.Field(i)
+		at := append(slices.Clone(index), i)
+		if only := field.Tag.Get("for"); only != "" {
+			options = append(options, optionsOf(field.Type, at, strings.Split(only, ","))...)
+			continue
+		}
 		tag := field.Tag
 		if tag.Get("option") == "" {
 			continue
@@ -51,14 +65,31 @@ func familyOf(name string, single bool, t reflect.Type) Family {
 		o := Option{
 			Name: tag.Get("option"), Default: tag.Get("default"), Doc: tag.Get("doc"),
 			Required: tag.Get("required") != "", Multiline: tag.Get("multiline") != "", Secret: tag.Get("secret") != "",
-			Kind: kindOf(reflect.New(field.Type).Interface()), field: field.Index,
+			Kind: kindOf(reflect.New(field.Type).Interface()), For: types, field: at,
 		}
 		if v := tag.Get("values"); v != "" {
 			o.Values = strings.Split(v, ",")
 		}
-		f.Options = append(f.Options, o)
+		options = append(options, o)
 	}
-	return f
+	return options
+}
+
+// typeOf returns the type of a section, which decides about its options; "":
+// there is none, or a wrong one.
+func (f *Family) typeOf(read map[string]string) string {
+	for _, o := range f.Options {
+		if o.Name == "type" && slices.Contains(o.Values, read["type"]) {
+			return read["type"]
+		}
+	}
+	return ""
+}
+
+// has tells whether sections of a type have the option. Those of an unknown
+// type have all.
+func (opt *Option) has(kind string) bool {
+	return opt.For == nil || kind == "" || slices.Contains(opt.For, kind)
 }
 
 // kindOf names the type of a field for people.

@@ -13,13 +13,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"runtime"
 
 	"golang.org/x/crypto/ssh"
 
 	"github.com/quaymaster/quaymaster/sshd"
+
+	"github.com/quaymaster/quaymaster/examples/mft/internal/state"
 )
 
 // Kind is an algorithm, named as in the file names of OpenSSH.
@@ -72,46 +72,27 @@ func Create(dir string, kinds ...Kind) error {
 	return nil
 }
 
-// create makes the file appear with its whole content, so that two programs
-// that start at the same time end up with one key.
 func create(dir string, kind Kind) error {
 	text, err := Generate(kind)
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".new-key-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone already when it was moved
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return fmt.Errorf("write host key: %w", err)
-	}
-	// Unlike a rename, a link fails when the name exists.
-	if err := os.Link(f.Name(), filepath.Join(dir, kind.File())); err != nil {
+	if err := state.Create(filepath.Join(dir, kind.File()), text); err != nil {
 		return fmt.Errorf("write host key: %w", err)
 	}
 	return nil
 }
 
 // LoadOrCreate returns the keys kept in dir and makes those that are missing.
-// dir is made, too; others than its owner must not be able to write to it.
+// dir is made, too; see state.Dir.
 func LoadOrCreate(dir string, kinds ...Kind) ([]ssh.Signer, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
-	}
-	fi, err := os.Stat(dir)
-	if err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
-	}
-	if mode := fi.Mode().Perm(); runtime.GOOS != "windows" && mode&0o022 != 0 {
-		return nil, fmt.Errorf("state directory %s: mode %04o lets others write to it; it should be 0700", dir, mode)
+	if err := state.Dir(dir); err != nil {
+		return nil, err
 	}
 	signers := make([]ssh.Signer, len(kinds))
 	for i, kind := range kinds {
 		file := filepath.Join(dir, kind.File())
+		var err error
 		signers[i], err = sshd.LoadHostKey(file)
 		if errors.Is(err, fs.ErrNotExist) {
 			if err = create(dir, kind); err == nil || errors.Is(err, fs.ErrExist) {

@@ -3,6 +3,7 @@
 package instance
 
 import (
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net"
@@ -11,6 +12,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/quaymaster/quaymaster"
+	"github.com/quaymaster/quaymaster/auth"
 	"github.com/quaymaster/quaymaster/limit"
 
 	"github.com/quaymaster/quaymaster/examples/mft/internal/account"
@@ -20,9 +23,10 @@ import (
 
 // Instance is a configuration that can run.
 type Instance struct {
-	Specs    []endpoint.Spec
-	HostKeys []ssh.PublicKey // of all services, each once
-	accounts *account.Set
+	Specs        []endpoint.Spec
+	HostKeys     []ssh.PublicKey     // of all services, each once
+	Certificates []*x509.Certificate // the same for TLS
+	accounts     *account.Set
 }
 
 // New checks cfg against the host and builds everything, without opening a
@@ -76,6 +80,12 @@ func (b *builder) private() []account.Place {
 		for _, file := range slices.Concat(s.ServerKeys, s.AnnouncedKeys) {
 			places = append(places, account.Place{Path: b.cfg.Path(file), What: "a host key"})
 		}
+		for _, file := range s.Certificate {
+			places = append(places, account.Place{Path: b.cfg.Path(file), What: "a certificate or its key"})
+		}
+		for _, file := range slices.Concat(s.ClientCAs, s.RevokedClient) {
+			places = append(places, account.Place{Path: b.cfg.Path(file), What: "a file about client certificates"})
+		}
 	}
 	for _, file := range b.cfg.Server.TrustedCAs {
 		places = append(places, account.Place{Path: b.cfg.Path(file), What: "a file with trusted keys"})
@@ -86,12 +96,38 @@ func (b *builder) private() []account.Place {
 	return places
 }
 
+// shared is what the servers of all types are made of.
+type shared struct {
+	auth auth.Authenticator
+	gate quaymaster.Gate
+	sink quaymaster.Sink
+	log  *slog.Logger
+}
+
+// shared returns nil when something is wrong that was reported before.
+func (b *builder) shared(s *config.Service, ways account.Ways) *shared {
+	policy := b.cfg.Policy(s.SecurityPolicy)
+	if policy == nil || b.inst.accounts == nil {
+		return nil
+	}
+	log := b.log.With("service", s.Name)
+	gate := b.gate(policy)
+	return &shared{
+		auth: throttle(b.inst.accounts.Authenticator(ways), s),
+		gate: newGuard(policy, gate, s),
+		sink: quaymaster.Sinks(gate, quaymaster.LogSink(log)),
+		log:  log,
+	}
+}
+
 // service builds one listener; each type of service has its function.
 func (b *builder) service(s *config.Service) {
 	var spec *endpoint.Spec
 	switch s.Type {
 	case "ssh":
 		spec = b.ssh(s)
+	case "ftp", "ftpsi":
+		spec = b.ftp(s)
 	}
 	if spec == nil {
 		return

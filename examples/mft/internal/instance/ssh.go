@@ -5,12 +5,12 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"github.com/quaymaster/quaymaster"
 	"github.com/quaymaster/quaymaster/scp"
 	"github.com/quaymaster/quaymaster/sftp"
 	"github.com/quaymaster/quaymaster/sshd"
 	"github.com/quaymaster/quaymaster/sshd/command"
 
+	"github.com/quaymaster/quaymaster/examples/mft/internal/account"
 	"github.com/quaymaster/quaymaster/examples/mft/internal/config"
 	"github.com/quaymaster/quaymaster/examples/mft/internal/endpoint"
 )
@@ -18,24 +18,18 @@ import (
 func (b *builder) ssh(s *config.Service) *endpoint.Spec {
 	use, ok := b.hostKeys(s)
 	announce, ok2 := b.announcedKeys(s)
-	policy := b.cfg.Policy(s.SecurityPolicy)
-	if !ok || !ok2 || policy == nil || b.inst.accounts == nil {
+	shared := b.shared(s, account.Ways{Password: true})
+	if !ok || !ok2 || shared == nil {
 		return nil // reported, here or by the configuration
 	}
-	idle := s.IdleTimeout
-	if idle == 0 {
-		idle = -1 // no limit
-	}
-	log := b.log.With("service", s.Name)
-	gate := b.gate(policy)
 	server := &sshd.Server{
-		Auth:              throttle(b.inst.accounts.Authenticator(), s),
+		Auth:              shared.auth,
 		HostKeys:          use,
 		AnnounceKeys:      announce,
-		Gate:              newGuard(policy, gate, s),
-		Sink:              quaymaster.Sinks(gate, quaymaster.LogSink(log)),
-		Logger:            log,
-		IdleTimeout:       idle,
+		Gate:              shared.gate,
+		Sink:              shared.sink,
+		Logger:            shared.log,
+		IdleTimeout:       orOff(s.IdleTimeout),
 		Banner:            banner(s.Message),
 		Algorithms:        s.CipherList.Algorithms,
 		ClientCipherOrder: s.CipherOrder == "client",
@@ -50,7 +44,7 @@ func (b *builder) ssh(s *config.Service) *endpoint.Spec {
 		return nil
 	}
 	if s.CipherList.Legacy {
-		log.Warn("the service offers algorithms that are not secure", "option", "ssh_cipher_list")
+		shared.log.Warn("the service offers algorithms that are not secure", "option", "ssh_cipher_list")
 	}
 	protocol := "sftp"
 	if !s.SFTP {

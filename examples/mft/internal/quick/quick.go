@@ -20,6 +20,7 @@ import (
 	"github.com/quaymaster/quaymaster/vfs"
 	"github.com/quaymaster/quaymaster/vfs/osfs"
 
+	"github.com/quaymaster/quaymaster/examples/mft/internal/certificate"
 	"github.com/quaymaster/quaymaster/examples/mft/internal/folder"
 	"github.com/quaymaster/quaymaster/examples/mft/internal/hostkey"
 	"github.com/quaymaster/quaymaster/examples/mft/internal/secret"
@@ -28,11 +29,13 @@ import (
 // Options says what to share and with whom.
 type Options struct {
 	Dir      string // what clients see
-	State    string // where the host keys are kept; made if it is missing
+	State    string // where keys and the certificate are kept; made if it is missing
 	User     string
 	Password string // empty: random, or none when there is a KeysFile
 	KeysFile string // authorized_keys; empty: none
 	ReadOnly bool
+	TLS      bool     // have a certificate, for FTP
+	CertKey  []string // files with a certificate and its key; none: a self-signed one in State
 	Logger   *slog.Logger
 }
 
@@ -43,11 +46,13 @@ type Share struct {
 	fsys      *osfs.FS
 	users     *auth.Static
 	hostKeys  []ssh.Signer
+	cert      *certificate.Source // nil: no TLS
+	gate      *limit.Gate         // of all servers
 }
 
 // New opens the folder and the keys.
 func New(o Options) (*Share, error) {
-	s := &Share{opts: o}
+	s := &Share{opts: o, gate: &limit.Gate{Logger: o.Logger}}
 	user, err := s.user()
 	if err != nil {
 		return nil, err
@@ -61,6 +66,11 @@ func New(o Options) (*Share, error) {
 	s.hostKeys, err = hostkey.LoadOrCreate(o.State, hostkey.Ed25519, hostkey.ECDSA)
 	if err != nil {
 		return nil, err
+	}
+	if o.TLS {
+		if s.cert, err = o.certificate(); err != nil {
+			return nil, err
+		}
 	}
 	s.fsys, err = osfs.Open(o.Dir, &osfs.Options{Logger: o.Logger})
 	if err != nil {
@@ -161,7 +171,6 @@ func checkFolders(dir, state string) error {
 // SSH makes the SSH server. It has all commands, because the one user may read
 // all files that they tell about.
 func (s *Share) SSH() *sshd.Server {
-	gate := &limit.Gate{Logger: s.opts.Logger}
 	commands := command.All()
 	commands["scp"] = &scp.Handler{IgnoreAttrs: true}
 	return &sshd.Server{
@@ -169,8 +178,12 @@ func (s *Share) SSH() *sshd.Server {
 		HostKeys:   s.hostKeys,
 		Subsystems: map[string]sshd.Handler{"sftp": &sftp.Handler{IgnoreAttrs: true}},
 		Commands:   commands,
-		Gate:       gate,
-		Sink:       quaymaster.Sinks(gate, quaymaster.LogSink(s.opts.Logger)),
+		Gate:       s.gate,
+		Sink:       s.sink(),
 		Logger:     s.opts.Logger,
 	}
+}
+
+func (s *Share) sink() quaymaster.Sink {
+	return quaymaster.Sinks(s.gate, quaymaster.LogSink(s.opts.Logger))
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/quaymaster/quaymaster/auth"
 
+	"github.com/quaymaster/quaymaster/examples/mft/internal/certificate"
 	"github.com/quaymaster/quaymaster/examples/mft/internal/hostkey"
 	"github.com/quaymaster/quaymaster/examples/mft/internal/secret"
 )
@@ -31,9 +32,9 @@ type Made struct {
 	User, Password string // the password is stored nowhere
 }
 
-// Create makes dir/configuration with server.ini and host keys, and dir/home.
-// address is where the SFTP service will listen. If one of the two folders
-// exists, nothing is changed.
+// Create makes dir/configuration with server.ini, host keys and a certificate,
+// and dir/home. address is where the SFTP service will listen. If one of the two
+// folders exists, nothing is changed.
 func Create(dir, address string) (*Made, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -53,7 +54,7 @@ func Create(dir, address string) (*Made, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := render(values{Address: host, Port: port, User: made.User, Hash: hash})
+	text, err := render(values{Address: host, Port: port, Certificate: certificate.File, User: made.User, Hash: hash})
 	if err != nil {
 		return nil, err
 	}
@@ -68,11 +69,14 @@ func Create(dir, address string) (*Made, error) {
 	if err := hostkey.Create(configuration, hostkey.Ed25519, hostkey.ECDSA, hostkey.RSA); err != nil {
 		return nil, err
 	}
+	if err := certificate.Create(configuration); err != nil {
+		return nil, err
+	}
 	return made, write(made.File, text)
 }
 
 // values goes into server.ini.
-type values struct{ Address, Port, User, Hash string }
+type values struct{ Address, Port, Certificate, User, Hash string }
 
 func render(v values) (string, error) {
 	t, err := template.New("server.ini").Parse(serverINI)
