@@ -86,7 +86,7 @@ func TestFTPPrograms(t *testing.T) {
 				cmd.Stdin = strings.NewReader(strings.Join([]string{
 					"user u p", "binary", "put whole", "get whole back", "mkdir d", "cd d", "put whole again", "rename again renamed", "ls", "dir", "pwd", "cdup",
 					"reget part", "append whole d/renamed", "size whole", "modtime whole", "system", "status", "chmod 600 whole", "nlist d", "ascii", "put text", "get text text2",
-					"binary", "sunique", "put text", "sunique", "mput text whole", "mget d/*", "delete text", "mkdir gone", "rmdir gone", "quote NOOP", "remotehelp", "rhelp SITE", "bye", "",
+					"binary", "sunique", "put text", "sunique", "mput text whole", "cd d", "mget *", "cdup", "delete text", "mkdir gone", "rmdir gone", "quote NOOP", "remotehelp", "rhelp SITE", "bye", "",
 				}, "\n"))
 				out, err := cmd.CombinedOutput()
 				require.NoError(t, err, "%s", out)
