@@ -91,6 +91,9 @@ func (c *conn) mff(ctx context.Context, arg string) *reply {
 		ok := true
 		switch strings.ToLower(name) {
 		case "modify":
+			if !c.srv.allowed("MFMT") {
+				return say(codeParameter, "Only UNIX.mode can be changed.")
+			}
 			a.Mask |= vfs.AttrMtime
 			a.Mtime, ok = parseTime(value)
 			told += "Modify=" + value + ";"

@@ -27,7 +27,8 @@ type conn struct {
 	srv  *Server
 	nc   *serve.Conn
 	info *quaymaster.Conn // replaced, never changed
-	log  *slog.Logger
+	log  *slog.Logger // base with the user, once there is one
+	base *slog.Logger
 
 	control net.Conn // the socket, or TLS over it
 	in      *lineReader
@@ -80,7 +81,8 @@ func newConn(s *Server, nc *serve.Conn, log *slog.Logger) *conn {
 	if s.TLSMode == TLSImplicit {
 		info.Protocol = "ftps"
 	}
-	c := &conn{srv: s, nc: nc, info: info, control: nc.Conn, log: log.With("conn", info.ID, "protocol", info.Protocol)}
+	c := &conn{srv: s, nc: nc, info: info, control: nc.Conn, base: log.With("conn", info.ID, "protocol", info.Protocol)}
+	c.log = c.base
 	c.in = newLineReader(nc.Conn, cmp.Or(s.MaxLine, defaultMaxLine))
 	c.out.sock, c.out.w = nc.Conn, nc.Conn
 	c.reset()
@@ -90,7 +92,7 @@ func newConn(s *Server, nc *serve.Conn, log *slog.Logger) *conn {
 // reset is the state before a login.
 func (c *conn) reset() {
 	c.settings = settings{
-		cwd: cmp.Or(c.srv.StartDir, "."), facts: defaultFacts(), hash: defaultHash,
+		ascii: c.srv.StartASCII, cwd: cmp.Or(c.srv.StartDir, "."), facts: defaultFacts(), hash: defaultHash,
 		// Clients of implicit TLS often leave PBSZ and PROT out.
 		private: c.srv.TLSMode == TLSImplicit,
 	}

@@ -207,7 +207,7 @@ func (c *conn) enter(ctx context.Context, id *auth.Identity) error {
 		return fmt.Errorf("home: %w", err)
 	}
 	c.session = s
-	c.log = c.log.With("user", id.User)
+	c.log = c.base.With("user", id.User)
 	c.login.passed, c.login.failed = nil, 0
 	c.login.stopTimer()
 	if id.Limits.Lifetime > 0 {
@@ -242,7 +242,7 @@ func (c *conn) leave() {
 func (c *conn) logout(cause error) {
 	if c.session != nil {
 		c.session.Close(cause)
-		c.session, c.fsys = nil, nil
+		c.session, c.fsys, c.log = nil, nil, c.base
 	}
 	c.leave()
 }

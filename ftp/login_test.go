@@ -360,3 +360,23 @@ func TestShutdown(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, 10, fi.Size())
 }
+
+// TestStartASCII: a session begins with the TYPE of RFC 959 where that is wanted.
+func TestStartASCII(t *testing.T) {
+	play(t, &ftp.Server{Auth: annOnly(dialogueHome(t)), StartASCII: true}, nil, `
+S: 220 {*}
+C: USER ann
+S: 331 {*}
+C: PASS secret
+S: 230 {*}
+C: EPSV
+S: 229 {*}(|||{port}|)
+D: connect
+C: RETR hello.txt
+S: 150 Opening ASCII mode data connection.
+D> "hello\r\nworld\r\n"
+S: 226 {*}
+C: QUIT
+S: 221 {*}
+`)
+}

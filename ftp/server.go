@@ -94,6 +94,9 @@ type Server struct {
 	Charset Charset
 	// ASCII says what becomes of line ends in TYPE A.
 	ASCII ASCII
+	// StartASCII begins a session with TYPE A, as RFC 959 has it, and not with
+	// TYPE I, which today's clients expect.
+	StartASCII bool
 	// ModeZ offers MODE Z, transfers that are compressed with zlib.
 	ModeZ bool
 	// Deny lists commands, by the names that Commands returns, that are refused;

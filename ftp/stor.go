@@ -185,7 +185,7 @@ func (u *upload) copy(d *dataConn) error {
 			return werr
 		}
 		switch {
-		case err == io.ErrUnexpectedEOF:
+		case err == io.ErrUnexpectedEOF && d.secure != nil:
 			return errTruncated
 		case err == io.EOF:
 			return u.write(out.rest())

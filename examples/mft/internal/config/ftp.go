@@ -98,9 +98,6 @@ func (l *loader) checkFTP(s *Service) {
 		l.add(s.Errorf("ftps_explicit_enabled", "nobody could log in without TLS: set ftps_force_secured_command_channel = No to serve in the clear"))
 	}
 	l.checkTLS(s, !explicit || s.Explicit)
-	if s.ASCIIByDefault {
-		l.add(s.Errorf("ascii_data_type_as_default", "is not available: a session begins with TYPE I"))
-	}
 	if !s.Password && (!s.CertificateLogin || len(s.ClientCAs) == 0) {
 		l.add(s.Errorf("enable_password_authentication", "nobody could log in: set tls_mutual_certification_authorities and enable_ssl_certificate_authentication, or enabled = No"))
 	}

@@ -58,7 +58,7 @@ type FTP struct {
 	Password         bool          `option:"enable_password_authentication" default:"Yes" doc:"Whether passwords let in."`
 	CertificateLogin bool          `option:"enable_ssl_certificate_authentication" default:"Yes" doc:"Whether client certificates let in, see tls_mutual_certification_authorities."`
 	IgnoreASCII      bool          `option:"ignore_ascii_data_type" default:"No" doc:"Whether ASCII transfers (TYPE A) leave line ends as they are. SIZE always tells the size of the file as it is stored."`
-	ASCIIByDefault   bool          `option:"ascii_data_type_as_default" default:"No" doc:"Only \"No\": a session begins with TYPE I, as clients expect today."`
+	ASCIIByDefault   bool          `option:"ascii_data_type_as_default" default:"No" doc:"Whether a session begins with TYPE A, as RFC 959 has it, and not with TYPE I, as clients expect today."`
 	Charset          Charset       `option:"charset" default:"UTF-8" doc:"How clients encode names, such as \"windows-1252\", \"Shift_JIS\" or \"GBK\". A name that it can't write is not shown, and one that does not mean the same both ways is refused."`
 	PlainUpload      string        `option:"plain_upload" default:"publish" values:"publish,require-size,keep-partial" doc:"When an upload without TLS is complete, as its end looks like the loss of the connection: always, if it has the size that the client announced with ALLO, or never. One that is not stays partial."`
 	LenientEOF       bool          `option:"lenient_eof" default:"No" doc:"Whether an upload over TLS is complete without TLS's close_notify at its end, which some old clients leave out. Anybody on the way can then cut it short."`

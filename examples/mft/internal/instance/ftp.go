@@ -43,6 +43,7 @@ func (b *builder) ftp(s *config.Service) *endpoint.Spec {
 		Banner:           greeting(s.FTP.Banner),
 		Charset:          s.Charset.Charset,
 		ASCII:            ascii(s),
+		StartASCII:       s.ASCIIByDefault,
 		ModeZ:            s.ModeZ,
 		Deny:             s.Denied,
 		Allow:            s.Allowed,
