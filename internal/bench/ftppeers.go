@@ -47,7 +47,11 @@ func ftpPeer(name, title, debian string, begin func(s *server, prog program, c *
 		}
 		s := &server{peer: p, rig: r, addr: addr, prefix: "/", user: ftpUser, log: filepath.Join(r.dir, name+".log")}
 		s.quit = s.terminate
-		if s.cmd, err = begin(s, prog, c); err != nil {
+		cmd, err := begin(s, prog, c)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.reaped(cmd); err != nil {
 			return nil, err
 		}
 		if err := s.launch(); err != nil {

@@ -53,6 +53,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runSuite(ctx, ftpSuite(), args[1:], stdout, stderr)
 	case serveCommand: // this program as the server under test
 		return serve(ctx, args[1:], os.Stdin, stdout)
+	case reapCommand: // this program above another server
+		return reap(args[1:])
 	}
 	return fmt.Errorf("unknown suite %q; %s", args[0], usage)
 }

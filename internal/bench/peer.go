@@ -34,6 +34,7 @@ type server struct {
 	log    string // what the program had to say
 
 	cmd   *exec.Cmd
+	idle  int           // processes that are there without sessions
 	ended chan struct{} // closed when cmd has ended and was waited for
 	quit  func() error  // tells it to end
 	// snapshot, if not nil, has the server write what -profile asks for now,
@@ -61,6 +62,21 @@ func (s *server) listening(ctx context.Context) error {
 	})
 }
 
+// reapCommand is the first argument that makes this program the parent of a server.
+const reapCommand = "reap"
+
+// reaped puts a process above that of cmd which waits for what the server starts
+// and does not wait for.
+func (s *server) reaped(cmd *exec.Cmd) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	s.cmd = exec.Command(self, append([]string{reapCommand, cmd.Path}, cmd.Args[1:]...)...)
+	s.cmd.Env, s.idle = cmd.Env, 2
+	return nil
+}
+
 // launch starts cmd, with the output of errors to a log file.
 func (s *server) launch() error {
 	f, err := os.Create(s.log)
@@ -72,7 +88,7 @@ func (s *server) launch() error {
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
-	s.ended = make(chan struct{})
+	s.ended, s.idle = make(chan struct{}), max(s.idle, 1)
 	go func() {
 		s.cmd.Wait() // how it ended does not matter
 		close(s.ended)
@@ -112,7 +128,7 @@ func (s *server) terminate() error { return s.cmd.Process.Signal(syscall.SIGTERM
 func (s *server) settle(ctx context.Context) error {
 	return until(ctx, "sessions to end", func() (bool, error) {
 		procs, err := tree(s.pid())
-		return len(procs) == 1, err
+		return len(procs) == s.idle, err
 	})
 }
 

@@ -70,6 +70,10 @@ func idleCase(z sizes, c *benchCase, want target, dial func(ctx context.Context,
 		if err != nil {
 			return nil, err
 		}
+		before, err := tree(s.pid())
+		if err != nil {
+			return nil, err
+		}
 		n := z.ours
 		if s.peer.name != ours {
 			n = z.theirs
@@ -85,7 +89,7 @@ func idleCase(z sizes, c *benchCase, want target, dial func(ctx context.Context,
 		}
 		used := full - alone
 		if s.peer.name != ours {
-			if used, err = sessionsPSS(s.pid()); err != nil {
+			if used, err = sessionsPSS(s.pid(), before); err != nil {
 				return nil, err
 			}
 		}
@@ -97,12 +101,13 @@ func idleCase(z sizes, c *benchCase, want target, dial func(ctx context.Context,
 	return c
 }
 
-// sessionsPSS is the memory of all processes that the server has for sessions.
-func sessionsPSS(pid int) (int64, error) {
-	all, err := treeMemory(pid, "smaps_rollup", "Pss")
-	if err != nil {
-		return 0, err
+// sessionsPSS is the memory of all processes that the server has for sessions:
+// those that were not there before.
+func sessionsPSS(pid int, before map[int]procStat) (int64, error) {
+	sum, err := treeMemory(pid, "smaps_rollup", "Pss")
+	for listener := range before {
+		n, missing := memory(listener, "smaps_rollup", "Pss")
+		sum, err = sum-n, errors.Join(err, missing)
 	}
-	listener, err := memory(pid, "smaps_rollup", "Pss")
-	return all - listener, err
+	return sum, err
 }

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package main
+
+import "errors"
+
+func reap([]string) error { return errors.ErrUnsupported }
