@@ -27,7 +27,7 @@ type conn struct {
 	srv  *Server
 	nc   *serve.Conn
 	info *quaymaster.Conn // replaced, never changed
-	log  *slog.Logger // base with the user, once there is one
+	log  *slog.Logger     // base with the user, once there is one
 	base *slog.Logger
 
 	control net.Conn // the socket, or TLS over it
