@@ -92,7 +92,7 @@ func TestSlowDownload(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _ := onDisk(t)
-			p.srv.DataTimeout = 150 * time.Millisecond
+			p.srv.DataTimeout = 900 * time.Millisecond // half of what it takes
 			p.write("big", content)
 			c := client(p)
 			at := c.passive()
