@@ -55,16 +55,22 @@ func send(ctx context.Context, s *server, z sizes, check checking, put copying) 
 
 func gib(n int64) float64 { return float64(n) / (1 << 30) }
 
-// client runs a client program to its end.
+// client runs a client program to its end, and returns the seconds it took.
 func (s *server) client(ctx context.Context, stdin, program string, args ...string) (float64, error) {
+	begin := time.Now()
+	_, err := s.output(ctx, stdin, program, args...)
+	return time.Since(begin).Seconds(), err
+}
+
+// output runs a client program in the clients' directory, and returns all that it
+// says.
+func (s *server) output(ctx context.Context, stdin, program string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stdin, cmd.Dir, cmd.WaitDelay = strings.NewReader(stdin), s.rig.local, stopAfter
 	cmd.Env = append(os.Environ(), "SSH_AUTH_SOCK=")
-	begin := time.Now()
 	out, err := cmd.CombinedOutput()
-	took := time.Since(begin).Seconds()
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w: %s", program, err, out)
+		return "", fmt.Errorf("%s: %w: %s", program, err, out)
 	}
-	return took, nil
+	return string(out), nil
 }

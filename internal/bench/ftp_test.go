@@ -33,10 +33,10 @@ func TestFTPSuite(t *testing.T) {
 	begin, end := markers("ftp")
 	require.NoError(t, os.WriteFile(document, []byte("before\n"+begin+"\n"+end+"\nafter\n"), 0o600))
 	var stdout, stderr bytes.Buffer
-	err := run(t.Context(), []string{"ftp", "-size", "1MiB", "-runs", "1", "-case", "^(get/plain|get/tls|small/|login/tls|listing/)",
+	err := run(t.Context(), []string{"ftp", "-size", "1MiB", "-runs", "1", "-case", "^(get/plain|put/plain|small/|login/tls|listing/)",
 		"-markdown", document, "-unpacked", t.TempDir()}, &stdout, &stderr)
 	require.NoError(t, err, stderr.String())
-	for _, want := range []string{`get/plain +time `, `get/tls +server CPU `, `small/plain +put .*/s`, `small/tls +get .*/s`, `login/tls +logins`, `listing/list +time`, `listing/mlsd +memory .* MiB`} {
+	for _, want := range []string{`get/plain +time `, `put/plain +server CPU `, `small/plain +put .*/s`, `small/tls +get .*/s`, `login/tls +logins`, `listing/list +time`, `listing/mlsd +memory .* MiB`} {
 		assert.Regexp(t, want, stdout.String())
 	}
 	text, err := os.ReadFile(document)
@@ -107,6 +107,16 @@ func TestEPSVPort(t *testing.T) {
 		got, err := epsvPort(tt.text)
 		assert.Equal(t, tt.want, got, tt.text)
 		assert.Equal(t, tt.want == 0, err != nil, tt.text)
+	}
+}
+
+func TestCurlTime(t *testing.T) {
+	got, err := curlTime("0.250000 1.750000")
+	require.NoError(t, err)
+	assert.InDelta(t, 1.5, got, 1e-9)
+	for _, bad := range []string{"", "1", "0.000000 1.5", "2 1", "1 x"} {
+		_, err := curlTime(bad)
+		assert.Error(t, err, bad)
 	}
 }
 

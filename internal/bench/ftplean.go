@@ -194,11 +194,11 @@ func (l *leanFTP) retrieve(name string, want []byte) error {
 	}
 	return l.transfer("RETR "+name, func(data net.Conn) error {
 		n, err := io.ReadFull(data, l.data)
-		if err == nil || !bytes.Equal(l.data[:n], want) {
-			return fmt.Errorf("RETR %s: wrong content", name)
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return fmt.Errorf("RETR %s, after %d bytes: %w", name, n, err)
 		}
-		if err != io.ErrUnexpectedEOF { // the end, one byte before that of the buffer
-			return err
+		if !bytes.Equal(l.data[:n], want) { // the buffer has room for one byte too many
+			return fmt.Errorf("RETR %s: wrong content, of %d bytes", name, n)
 		}
 		return nil
 	})
