@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/quaymaster/quaymaster"
+	"github.com/quaymaster/quaymaster/internal/serve"
 	"github.com/quaymaster/quaymaster/internal/session"
 	"github.com/quaymaster/quaymaster/vfs"
 )
@@ -177,22 +178,74 @@ func (u *upload) copy(d *dataConn) error {
 	}
 	in, out := c.decoder(d.Conn)
 	buf := c.lend()
-	defer c.giveBack(buf)
-	for {
-		n, err := readFull(in, *buf)
-		u.t.moved.Add(int64(n))
-		if werr := u.write(out.convert((*buf)[:n])); werr != nil {
+	n, err := readFull(in, *buf)
+	u.t.moved.Add(int64(n))
+	if err == nil { // there is more
+		err = u.overlap(in, out, buf)
+	} else {
+		werr := u.write(out.convert((*buf)[:n]))
+		c.giveBack(buf)
+		if werr != nil {
 			return werr
 		}
-		switch {
-		case err == io.ErrUnexpectedEOF && d.secure != nil:
-			return errTruncated
-		case err == io.EOF:
-			return u.write(out.rest())
-		case err != nil:
+	}
+	switch {
+	case err == io.EOF:
+		return u.write(out.rest())
+	case err == io.ErrUnexpectedEOF && d.secure != nil:
+		return errTruncated
+	}
+	return err
+}
+
+// piece is a buffer with n bytes of an upload.
+type piece struct {
+	buf *[]byte
+	n   int
+}
+
+// overlap writes what comes on a goroutine of its own, beginning with a full
+// buffer, while the next piece is received and decrypted. It ends with io.EOF, or
+// with what went wrong.
+func (u *upload) overlap(in io.Reader, out *converter, buf *[]byte) error {
+	pieces, written := make(chan piece, 1), make(chan error, 1)
+	go func() {
+		var err error
+		if broken := serve.Fence(u.c.log, func() { err = u.writeAll(pieces, out) }); broken != nil {
+			err = broken
+		}
+		if err != nil {
+			u.t.cancel(err) // nothing more need come
+		}
+		for p := range pieces {
+			u.c.giveBack(p.buf)
+		}
+		written <- err
+	}()
+	n, err := len(*buf), error(nil)
+	for {
+		pieces <- piece{buf, n}
+		if err != nil {
+			break
+		}
+		buf = u.c.lend()
+		n, err = readFull(in, *buf)
+		u.t.moved.Add(int64(n))
+	}
+	close(pieces)
+	return cmp.Or(<-written, err)
+}
+
+// writeAll writes pieces until there are no more, or one can't be written.
+func (u *upload) writeAll(pieces <-chan piece, out *converter) error {
+	for p := range pieces {
+		err := u.write(out.convert((*p.buf)[:p.n]))
+		u.c.giveBack(p.buf)
+		if err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 func (u *upload) write(p []byte) error {

@@ -350,6 +350,8 @@ func TestRequestFloodWithoutReading(t *testing.T) {
 		for c.SendMsg(&rawssh.ChannelRequest{Channel: server, Type: "nonsense", Reply: true, Payload: make([]byte, 10)}) == nil {
 		}
 	}()
+	// What the system keeps for the client must be full first: millions of bytes.
+	require.Eventually(t, func() bool { return rec.find(quaymaster.KindDisconnect) != nil }, time.Minute, 10*time.Millisecond)
 	assert.ErrorIs(t, disconnected(t, rec), quaymaster.ErrConnLost)
 	<-ended
 	assert.Less(t, grows(before), int64(1<<20))
