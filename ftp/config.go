@@ -64,15 +64,6 @@ func (s *Server) prepare() {
 	s.hashing = make(chan struct{}, cmp.Or(s.Hashes, defaultHashes))
 }
 
-// orDefault applies the rule of all timeouts: zero means the default, negative
-// means none, which is 0 here.
-func orDefault(d, byDefault time.Duration) time.Duration {
-	if d == 0 {
-		return byDefault
-	}
-	return max(d, 0)
-}
-
 func (s *Server) logger() *slog.Logger {
 	if s.Logger == nil {
 		return slog.Default()

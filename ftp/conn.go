@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -101,27 +100,10 @@ func (c *conn) reset() {
 }
 
 // emit tells the sink about the connection itself.
-func (c *conn) emit(ctx context.Context, e *quaymaster.Event) {
-	if c.srv.Sink == nil {
-		return
-	}
-	e.ID, e.Time, e.Conn = quaymaster.NewID(), time.Now(), c.info
-	c.srv.Sink.Emit(context.WithoutCancel(ctx), e)
-}
+func (c *conn) emit(ctx context.Context, e *quaymaster.Event) { serve.Emit(ctx, c.srv.Sink, c.info, e) }
 
 func (c *conn) admit(ctx context.Context, user string) (release func(), err error) {
-	release = func() {}
-	if c.srv.Gate == nil {
-		return release, nil
-	}
-	r, err := c.srv.Gate.Admit(ctx, c.info, user)
-	if err != nil {
-		return nil, fmt.Errorf("gate: %w", err)
-	}
-	if r != nil {
-		release = sync.OnceFunc(r)
-	}
-	return release, nil
+	return serve.Admit(ctx, c.srv.Gate, c.info, user)
 }
 
 // serve takes the connection through all its steps; each has an event.
@@ -244,7 +226,7 @@ func (c *conn) idleTimeout() time.Duration {
 	if c.session != nil {
 		own = c.session.Identity.Limits.Idle
 	}
-	return orDefault(cmp.Or(own, c.srv.IdleTimeout), defaultIdleTimeout)
+	return serve.OrDefault(cmp.Or(own, c.srv.IdleTimeout), defaultIdleTimeout)
 }
 
 func (c *conn) send(r *reply) error {

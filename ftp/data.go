@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/quaymaster/quaymaster/internal/batch"
+	"github.com/quaymaster/quaymaster/internal/serve"
 )
 
 var (
@@ -139,7 +140,7 @@ func (c *conn) openData(ctx context.Context) (*dataConn, error) {
 // accept waits for the client. Connections of others are closed, and it goes on
 // waiting.
 func (c *conn) accept(ctx context.Context, l *net.TCPListener) (*net.TCPConn, error) {
-	if limit := orDefault(c.srv.DataTimeout, defaultDataTimeout); limit > 0 {
+	if limit := serve.OrDefault(c.srv.DataTimeout, defaultDataTimeout); limit > 0 {
 		if err := l.SetDeadline(time.Now().Add(limit)); err != nil {
 			return nil, err
 		}
@@ -163,7 +164,7 @@ func (c *conn) accept(ctx context.Context, l *net.TCPListener) (*net.TCPConn, er
 }
 
 func (c *conn) connect(ctx context.Context, target netip.AddrPort) (*net.TCPConn, error) {
-	d := net.Dialer{Timeout: orDefault(c.srv.DataTimeout, defaultDataTimeout)}
+	d := net.Dialer{Timeout: serve.OrDefault(c.srv.DataTimeout, defaultDataTimeout)}
 	if local, ok := addrOf(c.nc.LocalAddr()); ok {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local.Addr(), uint16(c.srv.ActiveSourcePort)))
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/quaymaster/quaymaster"
 	"github.com/quaymaster/quaymaster/auth"
+	"github.com/quaymaster/quaymaster/internal/serve"
 	"github.com/quaymaster/quaymaster/internal/session"
 	"github.com/quaymaster/quaymaster/vfs"
 )
@@ -38,7 +39,7 @@ func (l *login) stopTimer() {
 
 // startTimer bounds the time to the login.
 func (c *conn) startTimer() {
-	if limit := orDefault(c.srv.HandshakeTimeout, defaultHandshakeTimeout); limit > 0 {
+	if limit := serve.OrDefault(c.srv.HandshakeTimeout, defaultHandshakeTimeout); limit > 0 {
 		c.login.timer = time.AfterFunc(limit, func() { c.nc.End(quaymaster.ErrLoginTimeout) })
 	}
 }

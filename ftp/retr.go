@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/quaymaster/quaymaster/internal/serve"
 	"github.com/quaymaster/quaymaster/internal/session"
 	"github.com/quaymaster/quaymaster/vfs"
 )
@@ -137,7 +138,7 @@ type movingConn struct {
 }
 
 func (c *conn) moving(nc net.Conn) *movingConn {
-	return &movingConn{nc, orDefault(c.srv.DataTimeout, defaultDataTimeout)}
+	return &movingConn{nc, serve.OrDefault(c.srv.DataTimeout, defaultDataTimeout)}
 }
 
 // deadline is when the next piece must have moved.

@@ -37,15 +37,6 @@ var (
 	errVersion    = errors.New("sshd: Server.Version must be 1 to 200 printable ASCII characters without blank or \"-\"")
 )
 
-// orDefault applies the rule of all timeouts: zero means the default, negative
-// means none, which is 0 here.
-func orDefault(d, byDefault time.Duration) time.Duration {
-	if d == 0 {
-		return byDefault
-	}
-	return max(d, 0)
-}
-
 func (s *Server) logger() *slog.Logger {
 	if s.Logger == nil {
 		return slog.Default()

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -49,13 +48,7 @@ func newConn(s *Server, nc *serve.Conn, log *slog.Logger) *conn {
 }
 
 // emit tells the sink about the connection itself.
-func (c *conn) emit(ctx context.Context, e *quaymaster.Event) {
-	if c.srv.Sink == nil {
-		return
-	}
-	e.ID, e.Time, e.Conn = quaymaster.NewID(), time.Now(), c.info
-	c.srv.Sink.Emit(context.WithoutCancel(ctx), e)
-}
+func (c *conn) emit(ctx context.Context, e *quaymaster.Event) { serve.Emit(ctx, c.srv.Sink, c.info, e) }
 
 // serve takes the connection through all its steps; each has an event.
 func (c *conn) serve(ctx context.Context, cfg ssh.ServerConfig) {
@@ -126,18 +119,7 @@ func (c *conn) user() string {
 }
 
 func (c *conn) admit(ctx context.Context, user string) (release func(), err error) {
-	release = func() {}
-	if c.srv.Gate == nil {
-		return release, nil
-	}
-	r, err := c.srv.Gate.Admit(ctx, c.info, user)
-	if err != nil {
-		return nil, fmt.Errorf("gate: %w", err)
-	}
-	if r != nil {
-		release = sync.OnceFunc(r)
-	}
-	return release, nil
+	return serve.Admit(ctx, c.srv.Gate, c.info, user)
 }
 
 // begin runs the handshake on a goroutine of its own. The stack that this
@@ -156,7 +138,7 @@ func (c *conn) begin(ctx context.Context, cfg *ssh.ServerConfig) (chans <-chan s
 
 // handshake exchanges keys and logs the client in.
 func (c *conn) handshake(ctx context.Context, cfg *ssh.ServerConfig) (<-chan ssh.NewChannel, <-chan *ssh.Request, error) {
-	if limit := orDefault(c.srv.HandshakeTimeout, defaultHandshakeTimeout); limit > 0 {
+	if limit := serve.OrDefault(c.srv.HandshakeTimeout, defaultHandshakeTimeout); limit > 0 {
 		// A deadline per read would let a slow client stay for ever.
 		timer := time.AfterFunc(limit, func() { c.nc.End(quaymaster.ErrLoginTimeout) })
 		defer timer.Stop()
@@ -242,8 +224,8 @@ func (c *conn) startClocks(id *auth.Identity) {
 		t := time.AfterFunc(id.Limits.Lifetime, func() { c.nc.End(quaymaster.ErrLifetime) })
 		c.sock.onClose(func() { t.Stop() })
 	}
-	c.watchIdle(orDefault(cmp.Or(id.Limits.Idle, c.srv.IdleTimeout), defaultIdleTimeout))
-	c.watchPeer(orDefault(c.srv.KeepAlive, defaultKeepAlive))
+	c.watchIdle(serve.OrDefault(cmp.Or(id.Limits.Idle, c.srv.IdleTimeout), defaultIdleTimeout))
+	c.watchPeer(serve.OrDefault(c.srv.KeepAlive, defaultKeepAlive))
 	c.nc.SetIdle(func() bool { return c.running.Load() == 0 && !c.session.Busy() })
 }
 
