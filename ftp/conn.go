@@ -141,12 +141,10 @@ func (c *conn) serve(ctx context.Context) {
 // cause prefers the reason for which we ended the connection to the error that
 // came of it.
 func (c *conn) cause(ctx context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
-	case c.quit && err == nil:
-		return nil
-	case err == nil, errors.Is(err, io.EOF):
+	}
+	if errors.Is(err, io.EOF) {
 		return nil // many clients go without QUIT
 	}
 	return err
@@ -171,7 +169,7 @@ func (c *conn) converse(ctx context.Context) error {
 		line, err := c.readLine()
 		switch {
 		case errors.Is(err, errLineTooLong):
-			err = c.answer(ctx, say(codeSyntax, "Command line too long."))
+			err = c.answer(say(codeSyntax, "Command line too long."))
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return errors.Join(quaymaster.ErrIdle, c.send(say(codeNotAvailable, "Idle for too long, goodbye.")))
 		case err == nil:
@@ -238,7 +236,7 @@ func (c *conn) send(r *reply) error {
 
 // answer sends the reply to a command, and ends a conversation of which too
 // much was malformed.
-func (c *conn) answer(_ context.Context, r *reply) error {
+func (c *conn) answer(r *reply) error {
 	if r == nil {
 		return nil
 	}

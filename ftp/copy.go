@@ -11,17 +11,10 @@ import (
 // errSameFile refuses to copy a file onto itself.
 var errSameFile = &ReplyError{int(codeBadName), "Source and target are the same file."}
 
-// copyFile is SITE COPY: the target is published when it is whole.
-func (c *conn) copyFile(ctx context.Context, from, to string) error {
-	return c.writeNew(ctx, to, func(dst vfs.File) error {
-		_, err := c.appendFile(ctx, dst, 0, from)
-		return err
-	})
-}
-
-// combine puts parts together behind what target holds already.
-func (c *conn) combine(ctx context.Context, target string, parts []string) error {
-	f, err := c.fsys.OpenFile(ctx, target, os.O_WRONLY|os.O_CREATE, 0o666)
+// combine puts parts together behind what target holds already, which is nothing
+// when flag has os.O_TRUNC. The target is published when it is whole.
+func (c *conn) combine(ctx context.Context, target string, flag int, parts ...string) error {
+	f, err := c.fsys.OpenFile(ctx, target, os.O_WRONLY|os.O_CREATE|flag, 0o666)
 	if err != nil {
 		return err
 	}
@@ -35,18 +28,6 @@ func (c *conn) combine(ctx context.Context, target string, parts []string) error
 		}
 	}
 	if err != nil {
-		return errors.Join(err, vfs.Abort(f, err))
-	}
-	return f.Close()
-}
-
-// writeNew makes or replaces a file whose content fill writes.
-func (c *conn) writeNew(ctx context.Context, name string, fill func(vfs.File) error) error {
-	f, err := c.fsys.OpenFile(ctx, name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
-	if err != nil {
-		return err
-	}
-	if err := fill(f); err != nil {
 		return errors.Join(err, vfs.Abort(f, err))
 	}
 	return f.Close()

@@ -184,7 +184,14 @@ func (c *conn) mlsd(ctx context.Context, arg string) *reply {
 	if err != nil {
 		return c.refuse(err)
 	}
-	return c.sendList(ctx, vfs.Wire(name), func(ctx context.Context, b []byte, e entry) []byte {
+	if refusal := c.noEndpoint(); refusal != nil {
+		return refusal
+	}
+	d, err := c.fsys.OpenDir(ctx, name)
+	if err != nil {
+		return c.refuse(err)
+	}
+	return c.sendEntries(ctx, &source{dir: name, open: d}, func(ctx context.Context, b []byte, e entry) []byte {
 		b = c.appendFacts(ctx, b, e)
 		return append(b, e.name...)
 	})

@@ -234,7 +234,7 @@ func (c *conn) comb(ctx context.Context, arg string) *reply {
 		}
 		names[i], seen[name] = name, true
 	}
-	if err := c.combine(ctx, names[0], names[1:]); err != nil {
+	if err := c.combine(ctx, names[0], 0, names[1:]...); err != nil {
 		return c.refuse(err)
 	}
 	for _, part := range names[1:] {

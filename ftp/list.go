@@ -144,6 +144,11 @@ func (c *conn) sendList(ctx context.Context, arg string, line lister) *reply {
 	if refusal != nil {
 		return refusal
 	}
+	return c.sendEntries(ctx, s, line)
+}
+
+// sendEntries sends what s shows, and closes it.
+func (c *conn) sendEntries(ctx context.Context, s *source, line lister) *reply {
 	defer s.close()
 	t := &transfer{what: "Sending a listing"}
 	return c.run(ctx, t, "Here comes the listing.", func(ctx context.Context, d *dataConn) error {

@@ -19,12 +19,12 @@ func (c *conn) obey(ctx context.Context, line string) error {
 	}
 	text, err := c.decode(line)
 	if err != nil {
-		return c.answer(ctx, say(codeArgument, "Name can't be decoded."))
+		return c.answer(say(codeArgument, "Name can't be decoded."))
 	}
 	cmd := parseCommand(text)
 	v, refusal := c.choose(cmd)
 	if refusal != nil {
-		return c.answer(ctx, refusal)
+		return c.answer(refusal)
 	}
 	c.log.Debug("command", "verb", cmd.verb, "argument", shown(cmd))
 	var r *reply
@@ -43,7 +43,7 @@ func (c *conn) obey(ctx context.Context, line string) error {
 	if c.login.broken != nil {
 		return errors.Join(c.login.broken, c.send(r))
 	}
-	return c.answer(ctx, r)
+	return c.answer(r)
 }
 
 // shown is the argument of a command for the log.

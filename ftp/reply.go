@@ -13,7 +13,6 @@ import (
 type code int
 
 const (
-	codeRestartMarker   code = 110
 	codeOpening         code = 150
 	codeOK              code = 200
 	codeSuperfluous     code = 202

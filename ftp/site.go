@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -184,7 +185,7 @@ func (c *conn) siteCopy(ctx context.Context, arg string) *reply {
 	if from == to {
 		return c.refuse(errSameFile)
 	}
-	if err := c.copyFile(ctx, from, to); err != nil {
+	if err := c.combine(ctx, to, os.O_TRUNC, from); err != nil {
 		return c.refuse(err)
 	}
 	return say(codeOK, "Copied.")

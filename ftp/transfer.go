@@ -41,13 +41,11 @@ type transfer struct {
 	upload bool
 }
 
-// run opens the data connection and has work use it; the control connection is
+// run opens the data connection, which noEndpoint has found possible, and has
+// work use it; the control connection is
 // watched meanwhile. work's error is what became of the transfer; for nil the
 // reply is done.
 func (c *conn) run(ctx context.Context, t *transfer, opening string, work func(ctx context.Context, d *dataConn) error) *reply {
-	if refusal := c.noEndpoint(); refusal != nil { // those who open a file have asked before
-		return refusal
-	}
 	c.busy.Store(true)
 	defer c.busy.Store(false)
 	ctx, t.cancel = context.WithCancelCause(ctx)
